@@ -1,0 +1,1 @@
+"""System of record: movies, links, ratings, poster files, poster work and jobs. The only truth."""

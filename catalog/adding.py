@@ -1,0 +1,97 @@
+"""Takes single movies in: idempotent by movie_id, else imdb_id, else tmdb_id."""
+
+import time
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import Connection, func, insert, select
+
+from catalog.database import Database
+from catalog.entries import FIRST_LOCAL_ID, NewMovie, State
+from catalog.errors import ConflictingMovie
+from catalog.jobs import open_job
+from catalog.movies import genres_text
+from catalog.schema import job_movies, links, movies, poster_work
+from catalog.titles import search_text
+
+PRIORITY_ASKED = 1_000_000  # above any number of ratings here: somebody waits for this movie
+
+
+def add_movies(database: Database, new: Sequence[NewMovie]) -> tuple[str, list[int]]:
+    """Stores the movies that are not there yet, queues their posters, opens a job; all or nothing.
+
+    Returns:
+        The job's id and the movies' ids in the order given. A movie that is there already keeps its data and its state.
+
+    Raises:
+        ConflictingMovie: the ids given for one movie belong to different ones; nothing is stored.
+    """
+    now = time.time()
+    with database.write() as connection:
+        movie_ids = [_take_in(connection, position, movie, now) for position, movie in enumerate(new)]
+        job_id = open_job(connection, "add", now)
+        rows = [{"job_id": job_id, "movie_id": movie_id} for movie_id in dict.fromkeys(movie_ids)]
+        connection.execute(insert(job_movies), rows)
+    return job_id, movie_ids
+
+
+def _take_in(connection: Connection, position: int, movie: NewMovie, now: float) -> int:
+    there = _same_movie(connection, position, movie)
+    if there is not None:
+        _fill_links(connection, position, there, movie)
+        movie_id = int(there.movie_id)
+    else:
+        movie_id = movie.movie_id or _next_local_id(connection)
+        _insert(connection, movie_id, movie, now)
+    _queue(connection, movie_id, now)
+    return movie_id
+
+
+def _same_movie(connection: Connection, position: int, movie: NewMovie) -> Any:
+    """The one movie that the given ids name; tmdb_id counts only when neither of the others is given."""
+    query = select(movies.c.movie_id, links.c.imdb_id, links.c.tmdb_id).outerjoin_from(movies, links)
+    by_id = connection.execute(query.where(movies.c.movie_id == movie.movie_id)).first() if movie.movie_id else None
+    by_imdb = connection.execute(query.where(links.c.imdb_id == movie.imdb_id)).first() if movie.imdb_id else None
+    if by_imdb is not None and movie.movie_id not in (None, by_imdb.movie_id):
+        raise ConflictingMovie(
+            position, f"imdb_id {movie.imdb_id} belongs to movie {by_imdb.movie_id}, not to {movie.movie_id}"
+        )
+    if by_id is not None or by_imdb is not None or movie.movie_id or movie.imdb_id or not movie.tmdb_id:
+        return by_id or by_imdb
+    return connection.execute(query.where(links.c.tmdb_id == movie.tmdb_id).order_by(movies.c.movie_id)).first()
+
+
+def _fill_links(connection: Connection, position: int, there: Any, movie: NewMovie) -> None:
+    """An id that was missing is filled in; one that differs is a conflict."""
+    for name in ("imdb_id", "tmdb_id"):
+        given, stored = getattr(movie, name), getattr(there, name)
+        if given is not None and stored is not None and given != stored:
+            raise ConflictingMovie(position, f"movie {there.movie_id} has {name} {stored}, not {given}")
+        if given is not None and stored is None:
+            connection.execute(links.update().where(links.c.movie_id == there.movie_id).values({name: given}))
+
+
+def _next_local_id(connection: Connection) -> int:
+    newest = connection.execute(select(func.max(movies.c.movie_id))).scalar()
+    return max(FIRST_LOCAL_ID, (newest or 0) + 1)
+
+
+def _insert(connection: Connection, movie_id: int, movie: NewMovie, now: float) -> None:
+    connection.execute(
+        insert(movies).values(
+            movie_id=movie_id,
+            title=movie.title,
+            year=movie.year,
+            genres=genres_text(movie.genres),
+            search_text=search_text(movie.title),
+            added_at=now,
+        )
+    )
+    connection.execute(insert(links).values(movie_id=movie_id, imdb_id=movie.imdb_id, tmdb_id=movie.tmdb_id))
+
+
+def _queue(connection: Connection, movie_id: int, now: float) -> None:
+    has_work = connection.execute(select(poster_work.c.movie_id).where(poster_work.c.movie_id == movie_id)).first()
+    if has_work is None:
+        values = {"movie_id": movie_id, "priority": PRIORITY_ASKED, "state": State.PENDING, "changed_at": now}
+        connection.execute(insert(poster_work).values(values))

@@ -1,0 +1,200 @@
+"""Movies and their links: taking them in, finding them, showing them."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection, Row, Select, and_, case, func, insert, literal, or_, select, update
+
+from catalog.database import Database
+from catalog.entries import Movie, NewMovie, State
+from catalog.errors import UnknownMovie
+from catalog.schema import links, movies, poster_files, poster_work
+from catalog.titles import search_text
+
+MAX_IDS_PER_QUERY = 500  # bound variables of one statement; SQLite's own limit is 32,766
+
+Ratings = dict[int, tuple[int, float]]  # movie_id -> (number of ratings, mean in stars)
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """One page of a list; `next_cursor` is None on the last one."""
+
+    items: list[Movie]
+    next_cursor: str | None
+
+
+class Movies:
+    """The movies of one catalog."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def get(self, movie_id: int) -> Movie:
+        """One movie.
+
+        Raises:
+            UnknownMovie: there is none of this id.
+        """
+        found = self.many([movie_id])
+        if not found:
+            raise UnknownMovie(movie_id)
+        return found[0]
+
+    def many(self, movie_ids: Sequence[int]) -> list[Movie]:
+        """The movies of these ids in the order asked; unknown ids are left out."""
+        found: dict[int, Movie] = {}
+        with self._database.read() as connection:
+            for chunk in chunks(movie_ids):
+                rows = connection.execute(_entries().where(movies.c.movie_id.in_(chunk)))
+                found.update((row.movie_id, _movie(row)) for row in rows)
+        return [found[movie_id] for movie_id in movie_ids if movie_id in found]
+
+    def count(self) -> int:
+        """How many movies there are."""
+        with self._database.read() as connection:
+            return connection.execute(select(func.count()).select_from(movies)).scalar_one()
+
+    def page(self, q: str = "", genre: str = "", cursor: str = "", limit: int = 50) -> Page:
+        """Movies whose title holds `q`, best match first, then most-rated first.
+
+        Raises:
+            ValueError: the cursor is not one that an earlier page gave.
+        """
+        wanted = search_text(q)
+        rank = _rank(wanted)
+        query = _entries().add_columns(rank.label("rank")).order_by(rank, movies.c.n_ratings.desc(), movies.c.movie_id)
+        if wanted:
+            query = query.where(movies.c.search_text.contains(wanted, autoescape=True))
+        if genre:
+            query = query.where(movies.c.genres.ilike(f"%|{_escaped(genre)}|%", escape="\\"))
+        if cursor:
+            query = query.where(_behind(cursor, rank))
+        with self._database.read() as connection:
+            rows = connection.execute(query.limit(limit + 1)).all()
+        more = (
+            f"{rows[limit - 1].rank}.{rows[limit - 1].n_ratings}.{rows[limit - 1].movie_id}"
+            if len(rows) > limit
+            else None
+        )
+        return Page([_movie(row) for row in rows[:limit]], more)
+
+    def store(self, connection: Connection, new: Iterable[NewMovie], ratings: Ratings, now: float) -> int:
+        """Inserts or corrects movies that carry an id, in the caller's transaction; returns how many changed.
+
+        Movies of the catalog that are not in `new` stay as they are.
+        """
+        wanted = {movie.movie_id: _row(movie, ratings) for movie in new if movie.movie_id is not None}
+        there = {
+            row.movie_id: row
+            for row in connection.execute(
+                select(movies, links.c.imdb_id, links.c.tmdb_id).outerjoin_from(movies, links)
+            )
+        }
+        added = [row for movie_id, row in wanted.items() if movie_id not in there]
+        changed = [row for movie_id, row in wanted.items() if movie_id in there and _differs(there[movie_id], row)]
+        for row in added:
+            row["added_at"] = now
+        _write_movies(connection, added, changed)
+        return len(added) + len(changed)
+
+
+def chunks(ids: Sequence[int]) -> Iterable[Sequence[int]]:
+    """The ids in runs short enough for one statement."""
+    return (ids[start : start + MAX_IDS_PER_QUERY] for start in range(0, len(ids), MAX_IDS_PER_QUERY))
+
+
+def genres_text(genres: Iterable[str]) -> str:
+    """Genres as they are stored: |Comedy|Drama|."""
+    return "".join(f"|{name}" for name in genres) + "|" if genres else ""
+
+
+def _entries() -> Select[Any]:
+    return (
+        select(
+            movies,
+            links.c.imdb_id,
+            links.c.tmdb_id,
+            poster_work.c.state,
+            poster_work.c.reason,
+            poster_work.c.detail,
+            poster_files.c.source,
+            poster_files.c.generated,
+        )
+        .outerjoin_from(movies, links)
+        .outerjoin(poster_work, poster_work.c.movie_id == movies.c.movie_id)
+        .outerjoin(poster_files, poster_files.c.movie_id == movies.c.movie_id)
+    )
+
+
+def _movie(row: Row[Any]) -> Movie:
+    return Movie(
+        movie_id=row.movie_id,
+        title=row.title,
+        year=row.year,
+        genres=tuple(name for name in row.genres.split("|") if name),
+        imdb_id=row.imdb_id,
+        tmdb_id=row.tmdb_id,
+        n_ratings=row.n_ratings,
+        mean_rating=row.mean_rating,
+        state=State(row.state) if row.state else State.NONE,
+        reason=row.reason,
+        detail=row.detail,
+        poster_source=row.source,
+        poster_generated=bool(row.generated),
+    )
+
+
+def _rank(wanted: str) -> Any:
+    """0 for the very title, 1 for its beginning, 2 for anything else."""
+    if not wanted:
+        return literal(0)
+    starts = movies.c.search_text.startswith(wanted, autoescape=True)
+    return case((movies.c.search_text == wanted, 0), (starts, 1), else_=2)
+
+
+def _behind(cursor: str, rank: Any) -> Any:
+    try:
+        last_rank, last_ratings, last_id = (int(part) for part in cursor.split("."))
+    except ValueError as err:
+        raise ValueError(f"{cursor[:40]!r} is not a cursor of an earlier page") from err
+    same_rank, fewer = rank == last_rank, movies.c.n_ratings < last_ratings
+    same_ratings = and_(movies.c.n_ratings == last_ratings, movies.c.movie_id > last_id)
+    return or_(rank > last_rank, and_(same_rank, or_(fewer, same_ratings)))
+
+
+def _escaped(text: str) -> str:
+    return text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
+
+
+def _row(movie: NewMovie, ratings: Ratings) -> dict[str, Any]:
+    n_ratings, mean = ratings.get(movie.movie_id or 0, (0, None))
+    return {
+        "movie_id": movie.movie_id,
+        "title": movie.title,
+        "year": movie.year,
+        "genres": genres_text(movie.genres),
+        "search_text": search_text(movie.title),
+        "n_ratings": n_ratings,
+        "mean_rating": mean,
+        "imdb_id": movie.imdb_id,
+        "tmdb_id": movie.tmdb_id,
+    }
+
+
+def _differs(there: Row[Any], wanted: dict[str, Any]) -> bool:
+    return any(getattr(there, name) != value for name, value in wanted.items())
+
+
+def _write_movies(connection: Connection, added: list[dict[str, Any]], changed: list[dict[str, Any]]) -> None:
+    if added:
+        connection.execute(insert(movies), [_of(movies, row) for row in added])
+        connection.execute(insert(links), [_of(links, row) for row in added])
+    for row in changed:
+        for table in (movies, links):
+            connection.execute(update(table).where(table.c.movie_id == row["movie_id"]).values(_of(table, row)))
+
+
+def _of(table: Any, row: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in row.items() if name in table.c}

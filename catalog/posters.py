@@ -1,0 +1,111 @@
+"""What is stored of posters: files by movie, and vectors by movie and by content."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import ColumnElement, func, select
+
+from catalog.content import ContentStore
+from catalog.database import Database
+from catalog.entries import PosterFile, State
+from catalog.errors import NoPoster
+from catalog.movies import Movies, chunks
+from catalog.schema import poster_files, poster_vectors, poster_work
+
+VECTORS_PER_READ = 512  # about 4.5 MB of records at 8.7 kB each
+
+
+@dataclass(frozen=True, slots=True)
+class StoredVector:
+    """One embedded poster as a rebuild reads it."""
+
+    movie_id: int
+    record: bytes
+    generated: bool
+
+
+@dataclass(frozen=True, slots=True)
+class EmbeddedMark:
+    """Tells two states of the embedded posters apart: how many there are and when the last one came."""
+
+    count: int
+    latest: float
+
+
+class Posters:
+    """Poster files and vectors of one catalog."""
+
+    def __init__(self, database: Database, content: ContentStore) -> None:
+        self._database, self.content = database, content
+
+    def files(self, movie_ids: Sequence[int]) -> dict[int, PosterFile]:
+        """The poster files of these movies; movies without one are left out."""
+        found: dict[int, PosterFile] = {}
+        with self._database.read() as connection:
+            for chunk in chunks(movie_ids):
+                rows = connection.execute(select(poster_files).where(poster_files.c.movie_id.in_(chunk))).mappings()
+                found.update((row["movie_id"], PosterFile(**row)) for row in rows)
+        return found
+
+    def image(self, movie_id: int) -> tuple[PosterFile, bytes]:
+        """A movie's poster and its bytes.
+
+        Raises:
+            UnknownMovie: there is no such movie.
+            NoPoster: it has no poster yet, or its file is gone.
+        """
+        file = self.files([movie_id]).get(movie_id)
+        content = self.content.get(file.sha256, file.media_type) if file else None
+        if file is None or content is None:
+            raise NoPoster(movie_id, Movies(self._database).get(movie_id).state)
+        return file, content
+
+    def records_of_content(self, sha256s: Sequence[str], fingerprint: str) -> dict[str, bytes]:
+        """Records that exist already for these bytes under this encoder: the same picture is encoded once."""
+        found: dict[str, bytes] = {}
+        with self._database.read() as connection:
+            for chunk in chunks(list(dict.fromkeys(sha256s))):  # type: ignore[arg-type]
+                query = select(poster_vectors.c.sha256, poster_vectors.c.record).where(
+                    poster_vectors.c.sha256.in_(chunk), poster_vectors.c.fingerprint == fingerprint
+                )
+                found.update((row.sha256, row.record) for row in connection.execute(query))
+        return found
+
+    def mark(self) -> EmbeddedMark:
+        """How many posters are embedded and when the last one was."""
+        with self._database.read() as connection:
+            query = select(func.count(), func.max(poster_vectors.c.embedded_at)).where(_embedded())
+            count, latest = connection.execute(query).one()
+        return EmbeddedMark(count, latest or 0.0)
+
+    def fingerprints(self) -> dict[str, int]:
+        """Embedded posters by the encoder that made them, the most frequent first."""
+        number = func.count()
+        query = select(poster_vectors.c.fingerprint, number).where(_embedded()).group_by(poster_vectors.c.fingerprint)
+        with self._database.read() as connection:
+            rows = connection.execute(query.order_by(number.desc())).all()
+        return {row[0]: row[1] for row in rows}
+
+    def vectors(self, fingerprint: str) -> Iterator[list[StoredVector]]:
+        """All embedded posters of one encoder in runs of 512, by movie id; each run is one short read."""
+        last = 0
+        while run := self._vectors_behind(last, fingerprint):
+            yield run
+            last = run[-1].movie_id
+
+    def _vectors_behind(self, last: int, fingerprint: str) -> list[StoredVector]:
+        query = (
+            select(poster_vectors.c.movie_id, poster_vectors.c.record, poster_files.c.generated)
+            .join(poster_files, poster_files.c.movie_id == poster_vectors.c.movie_id)
+            .where(poster_vectors.c.movie_id > last, poster_vectors.c.fingerprint == fingerprint, _embedded())
+            .order_by(poster_vectors.c.movie_id)
+            .limit(VECTORS_PER_READ)
+        )
+        with self._database.read() as connection:
+            return [StoredVector(row.movie_id, row.record, row.generated) for row in connection.execute(query)]
+
+
+def _embedded() -> ColumnElement[bool]:
+    """A vector counts while its movie's row says `embedded`: a movie being embedded anew is left out meanwhile."""
+    ids = select(poster_work.c.movie_id).where(poster_work.c.state == State.EMBEDDED)
+    return poster_vectors.c.movie_id.in_(ids)

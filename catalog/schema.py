@@ -1,0 +1,158 @@
+"""The tables, once. Times are seconds since 1970 in UTC; ids of movies are positive 32-bit integers."""
+
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Boolean,
+    Column,
+    Float,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    Text,
+    text,
+)
+
+metadata = MetaData()
+
+
+def _movie_key() -> Column[int]:
+    return Column(
+        "movie_id", Integer, ForeignKey("movies.movie_id", ondelete="CASCADE"), primary_key=True, autoincrement=False
+    )
+
+
+def _claim_columns() -> list[Column[object]]:
+    """What the claim protocol needs on a row (reliability.md section 4)."""
+    return [
+        Column("state", String(16), nullable=False),
+        Column("attempt", Integer, nullable=False, server_default="0"),
+        Column("lease_until", Float),
+        Column("token", String(32)),
+        Column("next_attempt_at", Float),
+        Column("lost", Integer, nullable=False, server_default="0"),
+        Column("reason", String(32)),
+        Column("detail", Text),
+        Column("changed_at", Float, nullable=False),
+    ]
+
+
+movies = Table(
+    "movies",
+    metadata,
+    Column("movie_id", Integer, primary_key=True, autoincrement=False),
+    Column("title", Text, nullable=False),
+    Column("year", Integer),
+    Column("genres", Text, nullable=False, server_default=""),  # |Comedy|Drama|, so that LIKE finds a whole word
+    Column("search_text", Text, nullable=False),  # title without case and accents
+    Column("n_ratings", Integer, nullable=False, server_default="0"),
+    Column("mean_rating", Float),
+    Column("added_at", Float, nullable=False),
+    Index("movies_by_ratings", "n_ratings", "movie_id"),
+)
+
+links = Table(
+    "links",
+    metadata,
+    _movie_key(),
+    Column("imdb_id", String(16), unique=True),
+    Column("tmdb_id", Integer, index=True),
+)
+
+# Single ratings given since the last import; the imported ones are a Parquet file named in `rating_sets`.
+ratings = Table(
+    "ratings",
+    metadata,
+    Column("user_id", Integer, primary_key=True, autoincrement=False),
+    _movie_key(),
+    Column("rating", Float, nullable=False),
+    Column("rated_at", BigInteger, nullable=False),
+)
+
+rating_sets = Table(
+    "rating_sets",
+    metadata,
+    Column("name", String(64), primary_key=True),
+    Column("file", Text, nullable=False),  # below the data folder
+    Column("source_sha256", String(64), nullable=False),
+    Column("rows", Integer, nullable=False),
+    Column("imported_at", Float, nullable=False),
+)
+
+poster_files = Table(
+    "poster_files",
+    metadata,
+    _movie_key(),
+    Column("sha256", String(64), nullable=False, index=True),
+    Column("media_type", String(32), nullable=False),
+    Column("width", Integer, nullable=False),
+    Column("height", Integer, nullable=False),
+    Column("size_bytes", Integer, nullable=False),
+    Column("source", String(32), nullable=False),
+    Column("origin", Text, nullable=False),
+    Column("generated", Boolean, nullable=False),
+    Column("attribution", Text),
+    Column("fetched_at", Float, nullable=False),
+    Column("expires_at", Float),
+)
+
+poster_work = Table(
+    "poster_work",
+    metadata,
+    _movie_key(),
+    Column("priority", Integer, nullable=False, server_default="0"),
+    *_claim_columns(),
+    Index("poster_work_due", "state", "lost", "priority"),
+)
+
+poster_vectors = Table(
+    "poster_vectors",
+    metadata,
+    _movie_key(),
+    Column("sha256", String(64), nullable=False),
+    Column("fingerprint", Text, nullable=False),
+    Column("embedded_at", Float, nullable=False),
+    Column("record", LargeBinary, nullable=False),
+    Index("poster_vectors_by_content", "sha256", "fingerprint"),
+)
+
+jobs = Table(
+    "jobs",
+    metadata,
+    Column("job_id", String(32), primary_key=True),
+    Column("kind", String(16), nullable=False),
+    *_claim_columns(),
+    Column("progress", JSON),
+    Column("result", JSON),
+    Column("created_at", Float, nullable=False),
+    Column("finished_at", Float),
+    # The database itself refuses a second open train or rebuild.
+    Index(
+        "jobs_one_open_build",
+        "kind",
+        unique=True,
+        sqlite_where=text("state = 'pending' AND kind <> 'add'"),
+        postgresql_where=text("state = 'pending' AND kind <> 'add'"),
+    ),
+    Index("jobs_by_time", "created_at"),
+)
+
+job_movies = Table(
+    "job_movies",
+    metadata,
+    Column("job_id", String(32), ForeignKey("jobs.job_id", ondelete="CASCADE"), primary_key=True),
+    _movie_key(),
+)
+
+workers = Table(
+    "workers",
+    metadata,
+    Column("worker_id", String(64), primary_key=True),
+    Column("kinds", String(64), nullable=False),
+    Column("started_at", Float, nullable=False),
+    Column("seen_at", Float, nullable=False),
+)

@@ -1,0 +1,105 @@
+"""Every setting of Posterity, once: name, type, default, meaning."""
+
+from pathlib import Path
+from typing import Literal
+
+from pydantic import BaseModel, Field, SecretStr, field_validator
+
+PREFIX = "POSTERITY_"
+MIN_TOKEN_BYTES = 32  # a shorter admin token could be guessed over the network
+
+
+class Settings(BaseModel, frozen=True, extra="forbid"):
+    """The settings of one process; `load_settings` makes it from the environment."""
+
+    data_dir: Path = Path("posterity-data")
+    "Folder of the catalog, the posters, the models and the snapshots; made when missing."
+
+    database_url: str = ""
+    "Where the catalog lives, as an SQLAlchemy URL; empty means SQLite in the data folder."
+
+    broker_url: str = "memory://"
+    "`memory://` for one machine under `posterity serve`, or `redis://HOST:PORT/DB` for separate workers."
+
+    poster_sources: str = "titlecard"
+    "Poster sources in order, comma separated: `folder:PATH` (files named by movie or IMDb id), `titlecard`."
+
+    weights: str = "bundled"
+    "VGG16 weights: `bundled` (float16, in the package), `imagenet` (Keras' own download) or a path to .npz or .h5."
+
+    admin_token: SecretStr | None = None
+    "Bearer token of the admin routes, at least 32 bytes; without one those routes do not exist."
+
+    host: str = "127.0.0.1"
+    "Address the API listens on."
+
+    port: int = Field(default=8000, ge=0, le=65535)
+    "Port the API listens on; 0 picks a free one."
+
+    trusted_hosts: str = ""
+    "Host names the API answers to, comma separated; empty means any."
+
+    lease_s: float = Field(default=180.0, ge=1, le=86_400)
+    "Seconds a claimed row belongs to one worker; after that another may take it."
+
+    sweep_s: float | None = Field(default=None, ge=0.05, le=3600)
+    "Seconds between two looks for waiting work; empty means 1 with `memory://` and 30 with Redis."
+
+    fetch_batch: int = Field(default=64, ge=1, le=1000)
+    "Posters claimed at once for fetching."
+
+    embed_batch: int = Field(default=16, ge=1, le=512)
+    "Posters claimed at once for encoding."
+
+    threads: int | None = Field(default=None, ge=1, le=1024)
+    "Threads of one encoding process; empty means all cores."
+
+    publish_every_s: float = Field(default=60.0, ge=0)
+    "Least seconds between two snapshots that workers publish by themselves, after the first hundred posters."
+
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    "How much is logged."
+
+    @field_validator("admin_token")
+    @classmethod
+    def _long_enough(cls, token: SecretStr | None) -> SecretStr | None:
+        if token is not None and len(token.get_secret_value().encode()) < MIN_TOKEN_BYTES:
+            raise ValueError(f"must be at least {MIN_TOKEN_BYTES} bytes long (try: openssl rand -hex 32)")
+        return token
+
+    @field_validator("broker_url")
+    @classmethod
+    def _known_broker(cls, url: str) -> str:
+        if not url.startswith(("memory://", "redis://", "rediss://", "redis+socket://")):
+            raise ValueError("must start with memory://, redis:// or rediss://")
+        return url
+
+    @property
+    def embedded(self) -> bool:
+        """True when no broker crosses the processes: each worker rings its own bells."""
+        return self.broker_url.startswith("memory://")
+
+    @property
+    def sweep_interval_s(self) -> float:
+        """Seconds between two sweeps: reliability.md section 4.6 gives 1 s embedded and 30 s with Redis."""
+        return self.sweep_s if self.sweep_s is not None else (1.0 if self.embedded else 30.0)
+
+    @property
+    def catalog_url(self) -> str:
+        """The SQLAlchemy URL of the catalog."""
+        return self.database_url or f"sqlite:///{self.data_dir.resolve() / 'catalog.db'}"
+
+    @property
+    def index_dir(self) -> Path:
+        """Folder of the published snapshots."""
+        return self.data_dir / "index"
+
+    @property
+    def models_dir(self) -> Path:
+        """Folder of the trained rating models."""
+        return self.data_dir / "models"
+
+    @property
+    def source_specs(self) -> list[str]:
+        """The poster sources in order, as written."""
+        return [part.strip() for part in self.poster_sources.split(",") if part.strip()]

@@ -1,0 +1,1 @@
+"""The processes that move movies along: bells, claims, fetching, embedding, training, rebuilding."""

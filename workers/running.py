@@ -1,0 +1,58 @@
+"""Runs one worker process: Celery with its children, the sweeper beside it."""
+
+import os
+import socket
+from collections.abc import Sequence
+
+from celery.signals import worker_ready, worker_shutting_down
+
+from catalog.catalog import Catalog
+from catalog.entries import Kind
+from config.settings import Settings
+from workers.app import TASKS_MODULE, create_celery
+from workers.sweeper import Sweeper, SweepOptions
+
+
+def run_worker(settings: Settings, kinds: Sequence[Kind], concurrency: int = 1) -> int:
+    """Works until it is told to stop; returns the exit code.
+
+    Args:
+        concurrency: children that work at once; each that embeds holds its own VGG16 (about 750 MB).
+    """
+    Catalog.open(settings.catalog_url, settings.data_dir).close()  # the schema is brought up to date once, here
+    app = create_celery(settings.broker_url)
+    app.conf.imports = (TASKS_MODULE,)
+    name = f"{'-'.join(kinds)}-{os.getpid()}@{socket.gethostname()}"
+    options = SweepOptions(
+        worker_id=name,
+        kinds=tuple(kinds),
+        hands=concurrency,
+        interval_s=settings.sweep_interval_s,
+        publish_every_s=settings.publish_every_s,
+        embedded=settings.embedded,
+    )
+    sweepers: list[Sweeper] = []
+
+    def start_sweeping(**_: object) -> None:
+        sweepers.append(Sweeper(app, Catalog(settings.catalog_url, settings.data_dir), options))
+        sweepers[0].start()
+
+    def stop_sweeping(**_: object) -> None:
+        while sweepers:
+            sweepers.pop().stop()
+
+    worker_ready.connect(start_sweeping, weak=False)
+    worker_shutting_down.connect(stop_sweeping, weak=False)
+    worker = app.Worker(
+        hostname=name,
+        queues=list(kinds),
+        pool="prefork",
+        concurrency=concurrency,
+        loglevel="WARNING",
+        without_heartbeat=True,
+        without_gossip=True,
+        without_mingle=True,
+        quiet=True,
+    )
+    worker.start()
+    return int(worker.exitcode or 0)

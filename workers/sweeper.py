@@ -1,0 +1,115 @@
+"""The sweeper: a thread in the worker's parent that rings for waiting work and ends what was lost too often."""
+
+import logging
+import os
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from celery import Celery
+
+from catalog.catalog import Catalog
+from catalog.entries import Kind
+from catalog.errors import CatalogError
+from workers.app import TASK_OF
+from workers.publication import request_publication
+
+log = logging.getLogger(__name__)
+
+SEEN_EVERY_S = 5.0  # how often a worker says that it is alive; it counts as alive for three times as long
+ALIVE_WITHIN_S = 3 * SEEN_EVERY_S
+BUSY_PAUSE_S = 0.2  # between two looks while work waits and this worker is its own bell
+
+# A child forked while this thread is inside SQLite would inherit a locked mutex: forks wait for the sweep to end.
+_between_forks = threading.Lock()
+os.register_at_fork(
+    before=_between_forks.acquire, after_in_parent=_between_forks.release, after_in_child=_between_forks.release
+)
+
+
+@dataclass(frozen=True, slots=True)
+class SweepOptions:
+    """What one worker sweeps for; times in seconds."""
+
+    worker_id: str
+    kinds: tuple[Kind, ...]
+    hands: int  # tasks that this worker can run at once
+    interval_s: float
+    publish_every_s: float
+    embedded: bool
+
+
+class Sweeper:
+    """Rings the bells of one worker's kinds; `start` runs it until `stop`."""
+
+    def __init__(self, app: Celery, catalog: Catalog, options: SweepOptions) -> None:
+        self._app, self._catalog, self._options = app, catalog, options
+        self._stop = threading.Event()
+        self._threads = [
+            threading.Thread(target=self._run, args=(self.sweep, self._pause_s), name="sweeper", daemon=True),
+            threading.Thread(target=self._run, args=(self.say_alive, lambda _: SEEN_EVERY_S), name="alive", daemon=True),
+        ]
+
+    def start(self) -> None:
+        """Starts sweeping in the background."""
+        for thread in self._threads:
+            thread.start()
+
+    def stop(self) -> None:
+        """Stops after the sweep under way and says that this worker is gone."""
+        self._stop.set()
+        for thread in self._threads:
+            thread.join()
+        self._catalog.presence.gone(self._options.worker_id)
+
+    def say_alive(self) -> bool:
+        """Tells the catalog that this worker is there."""
+        self._catalog.presence.seen(self._options.worker_id, self._options.kinds)
+        return False
+
+    def sweep(self) -> bool:
+        """One look at the catalog; True when a bell was rung."""
+        ended = self._catalog.work.sweep() + self._catalog.jobs.sweep()
+        if ended:
+            log.warning("%d rows ended as worker_lost: their worker died at every attempt", ended)
+        if Kind.BUILD in self._options.kinds:
+            job_id = request_publication(self._catalog, self._options.publish_every_s)
+            if job_id:
+                log.info("publishing what was embedded since the last snapshot: job %s", job_id)
+        return any([self._ring(kind) for kind in self._options.kinds if self._due(kind)])
+
+    def _due(self, kind: Kind) -> bool:
+        return self._catalog.jobs.due() if kind == Kind.BUILD else self._catalog.work.due(kind)
+
+    def _ring(self, kind: Kind) -> bool:
+        """Rings unless as many bells of this kind wait as there are hands to hear them."""
+        with self._app.connection_for_write() as connection:
+            queue = connection.SimpleQueue(self._app.amqp.queues[kind])
+            try:
+                waiting = queue.qsize()
+            finally:
+                queue.close()
+            for _ in range(self._hands(kind) - waiting):
+                self._app.send_task(TASK_OF[kind], connection=connection)
+        return True
+
+    def _hands(self, kind: Kind) -> int:
+        if self._options.embedded:
+            return self._options.hands
+        alive = self._catalog.presence.alive(ALIVE_WITHIN_S)
+        return max(1, self._options.hands * sum(kind in worker.kinds for worker in alive))
+
+    def _pause_s(self, rang: bool) -> float:
+        busy = rang and self._options.embedded
+        return min(self._options.interval_s, BUSY_PAUSE_S) if busy else self._options.interval_s
+
+    def _run(self, step: Callable[[], bool], pause_s: Callable[[bool], float]) -> None:
+        rang = False
+        while True:
+            try:
+                with _between_forks:
+                    rang = step()
+            except (CatalogError, OSError, KombuError, RedisError) as err:
+                log.warning("sweep put off: %s", err)
+            if self._stop.wait(pause_s(rang)):
+                return
