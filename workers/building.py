@@ -13,10 +13,10 @@ from catalog.entries import Job, Reason
 from catalog.errors import CatalogError, LeaseLost
 from index.errors import VectorIndexError
 from ratings.errors import RatingsError
+from workers.reporting import Report
 
 log = logging.getLogger(__name__)
 
-Report = Callable[[str, int, int], None]  # phase, done, of
 Work = Callable[[Report], dict[str, Any]]
 NAMED_ERRORS = (CatalogError, RatingsError, VectorIndexError, OSError)
 

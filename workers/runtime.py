@@ -12,11 +12,12 @@ from config.settings import Settings
 from posters.encoder import Encoder
 from posters.sources import PosterImage, PosterRequest, first_poster, open_sources
 from ratings.sgd import FactorOptions
-from workers.building import Report, Work, build_due
+from workers.building import Work, build_due
 from workers.embed import EmbedLimits, embed_due
 from workers.enqueue import Bell
 from workers.fetch import FetchLimits, fetch_due
 from workers.rebuild import rebuild
+from workers.reporting import Report
 from workers.train import train
 
 log = logging.getLogger(__name__)

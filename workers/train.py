@@ -1,7 +1,6 @@
 """Training: all ratings of the catalog to a model folder."""
 
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +9,8 @@ from catalog.entries import Job
 from ratings.model import FactorModel
 from ratings.sgd import EpochReport, FactorOptions, fit_factors
 from workers.importing import load_ratings
+from workers.reporting import Report
 
-Report = Callable[[str, int, int], None]  # phase, done, of
 MODELS_KEPT = 3
 
 

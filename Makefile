@@ -1,0 +1,46 @@
+# Two commands for newcomers: `make demo` and `make test`. The rest is for people who change things.
+PYTHON ?= python3
+BIN := .venv/bin
+# Without cached bytecode TensorFlow takes three times as long to import.
+unexport PYTHONDONTWRITEBYTECODE
+
+.PHONY: demo test check lock services format clean
+
+demo: .venv/installed            ## import the bundled data, learn, serve, embed
+	@exec $(BIN)/posterity demo
+
+test: .venv/installed services   ## all tests, with a real Redis and a real PostgreSQL where they can be had
+	$(BIN)/python -m pytest
+
+check: .venv/installed           ## style, types, direction of imports
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+services:
+	@sh .ci/services
+
+format: .venv/installed
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+# The locked versions with their hashes, for Python 3.11 to 3.13 on every platform.
+LOCK = $(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url pyproject.toml
+lock: .venv/installed
+	$(BIN)/pip install -q uv
+	$(LOCK) --extra postgres -o requirements/api.lock
+	$(LOCK) --extra worker --extra postgres -c requirements/api.lock -o requirements/worker.lock
+	$(LOCK) --extra dev -c requirements/worker.lock -o requirements/dev.lock
+
+.venv/installed: requirements/dev.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' || \
+		{ echo "Posterity needs Python 3.11 to 3.13: make $(MAKECMDGOALS) PYTHON=python3.12"; exit 1; }
+	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	@echo "installing the locked packages into .venv (about 1.5 GB with TensorFlow, a minute or two)"
+	@$(BIN)/pip install -q --disable-pip-version-check --require-hashes -r requirements/dev.lock
+	@$(BIN)/pip install -q --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch .venv/installed
+
+clean:
+	rm -rf .venv build *.egg-info .mypy_cache .ruff_cache .pytest_cache

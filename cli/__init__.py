@@ -1,0 +1,1 @@
+"""The command `posterity`: one small module per command, and the supervisor behind `serve`."""

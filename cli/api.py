@@ -1,0 +1,37 @@
+"""`posterity api`: the API process of `posterity serve`, on waitress."""
+
+import signal
+import sys
+from types import FrameType
+
+import click
+
+from api.app import create_app
+from cli.lifeline import end_with_parent
+from cli.session import configure_logs
+from config.loading import load_settings
+
+THREADS = 8
+
+
+@click.command("api")
+@click.option("--supervised", is_flag=True, hidden=True, help="End when standard input closes.")
+def api_command(supervised: bool) -> None:
+    """Serve the API and the pages alone, on waitress; in production use gunicorn "api.app:create_app()".
+
+    Example: posterity api
+    """
+    from waitress.server import create_server
+
+    settings = load_settings()
+    configure_logs(settings)
+    server = create_server(create_app(settings), host=settings.host, port=settings.port, threads=THREADS, ident=None)
+    signal.signal(signal.SIGTERM, _leave)
+    if supervised:
+        end_with_parent()
+    click.echo(f"listening on http://{settings.host}:{server.effective_port}", err=True)
+    server.run()
+
+
+def _leave(_signal: int, _frame: FrameType | None) -> None:
+    sys.exit(0)  # waitress lets the requests in hand end

@@ -1,0 +1,76 @@
+"""`posterity embed [--wait]`: queues every movie's poster, and waits for the workers if asked to."""
+
+import subprocess
+import time
+
+import click
+
+from catalog.catalog import Catalog
+from catalog.entries import State
+from cli.children import run_child
+from cli.progress import Bar
+from cli.session import Session, session
+from workers.sweeper import ALIVE_WITHIN_S
+
+LOOK_EVERY_S = 0.5
+
+
+@click.command("embed")
+@click.option("--wait", is_flag=True, help="Wait until every poster is embedded or failed; runs a worker if none is alive.")
+def embed_command(wait: bool) -> None:
+    """Queue the posters of all movies that are not queued yet, the most-rated first.
+
+    Movies without a poster end as failed with that reason; that is no error of this command.
+
+    Example: posterity embed --wait
+    """
+    with session() as opened:
+        queued = opened.catalog.work.enqueue_all()
+        click.echo(f"{queued:,} movies queued", err=True)
+        if wait:
+            wait_for_all(opened)
+        click.echo(summary(opened.catalog))
+
+
+def wait_for_all(opened: Session) -> None:
+    """Shows progress until no poster waits; starts a worker of its own while none is alive."""
+    own: subprocess.Popen[bytes] | None = None
+    started, before = time.monotonic(), opened.catalog.work.counts()[State.EMBEDDED]
+    try:
+        with Bar("embedding posters") as bar:
+            while (counts := opened.catalog.work.counts())[State.PENDING] + counts[State.FETCHED]:
+                if own is None or own.poll() is not None:
+                    own = _worker_if_none_is_alive(opened)
+                _show(bar, counts, before, time.monotonic() - started)
+                time.sleep(LOOK_EVERY_S)
+    finally:
+        if own is not None:
+            own.terminate()
+            own.wait()
+
+
+def summary(catalog: Catalog) -> str:
+    """How many are embedded and how many failed for which reason, in one line."""
+    counts = catalog.work.counts()
+    reasons = ", ".join(f"{count:,} {_words(reason)}" for reason, count in catalog.work.failures_by_reason().items())
+    failed = f"{counts[State.FAILED]:,} failed" + (f" ({reasons})" if reasons else "")
+    waiting = counts[State.PENDING] + counts[State.FETCHED]
+    return f"{counts[State.EMBEDDED]:,} embedded, {failed}, {waiting:,} waiting"
+
+
+def _words(reason: str) -> str:
+    return reason.replace("_", " ")
+
+
+def _worker_if_none_is_alive(opened: Session) -> "subprocess.Popen[bytes] | None":
+    alive = opened.catalog.presence.alive(ALIVE_WITHIN_S)
+    if any("embed" in worker.kinds for worker in alive) and any("fetch" in worker.kinds for worker in alive):
+        return None
+    return run_child("worker", "--kinds", "fetch,embed", "--supervised")
+
+
+def _show(bar: Bar, counts: dict[State, int], before: int, took_s: float) -> None:
+    done = counts[State.EMBEDDED] + counts[State.FAILED]
+    rate = (counts[State.EMBEDDED] - before) / took_s if took_s > 1 else 0.0
+    label = f"embedded {counts[State.EMBEDDED]:,}, failed {counts[State.FAILED]:,} ({rate:.1f}/s)"
+    bar.update(label, done, done + counts[State.PENDING] + counts[State.FETCHED])

@@ -1,0 +1,68 @@
+"""`posterity similar MOVIE`: neighbours from the published snapshot, as a table."""
+
+import json
+from typing import Literal, cast
+
+import click
+from rich.console import Console
+from rich.table import Table
+
+from catalog.entries import Movie
+from cli.finding import find_movie
+from cli.session import Session, session
+from index.errors import IndexNotReady, NotInIndex
+from index.live import LiveSnapshot
+
+
+class NoNeighbours(IndexNotReady):
+    """The movie is known, but the snapshot cannot answer for it; the message says why and what to do."""
+
+
+@click.command("similar")
+@click.argument("movie", nargs=-1, required=True)
+@click.option("--by", type=click.Choice(["poster", "ratings"]), default="poster", show_default=True)
+@click.option("-k", type=click.IntRange(1, 100), default=10, show_default=True, help="How many neighbours.")
+@click.option("--json", "as_json", is_flag=True, help="Print the answer as JSON.")
+def similar_command(movie: tuple[str, ...], by: str, k: int, as_json: bool) -> None:
+    """Show the movies most similar to MOVIE, a title or an id.
+
+    Example: posterity similar "kung fu panda" --by poster
+    """
+    with session() as opened:
+        asked, others = find_movie(opened.catalog, " ".join(movie))
+        generation, rows = _neighbours(opened, asked, cast(Literal["poster", "ratings"], by), k)
+    if as_json:
+        items = [{"movie_id": m.movie_id, "title": m.title, "year": m.year, "score": score} for m, score in rows]
+        click.echo(json.dumps({"movie_id": asked.movie_id, "by": by, "index_version": generation, "items": items}))
+        return
+    if others:
+        click.echo(f"also: {', '.join(f'{m.label} [{m.movie_id}]' for m in others)}", err=True)
+    verb = "look like" if by == "poster" else "are liked like"
+    table = Table("title", "year", "score", title=f"Movies that {verb} {asked.label}", title_justify="left", box=None)
+    for found, score in rows:
+        mark = " (title card)" if by == "poster" and found.poster_generated else ""
+        table.add_row(found.title + mark, str(found.year or ""), f"{score:.3f}")
+    Console().print(table)
+
+
+def _neighbours(
+    opened: Session, asked: Movie, by: Literal["poster", "ratings"], k: int
+) -> tuple[int, list[tuple[Movie, float]]]:
+    snapshot = LiveSnapshot(opened.settings.index_dir).get()
+    try:
+        found = snapshot.similar(by, asked.movie_id, k)
+    except NotInIndex as err:
+        raise NoNeighbours(_why_not(asked, by)) from err
+    movies = {movie.movie_id: movie for movie in opened.catalog.movies.many([near.movie_id for near in found])}
+    return snapshot.generation, [(movies[near.movie_id], near.score) for near in found if near.movie_id in movies]
+
+
+def _why_not(asked: Movie, by: str) -> str:
+    name = f"{asked.label} [{asked.movie_id}]"
+    if by == "ratings":
+        why = "nobody has rated it" if asked.n_ratings == 0 else "no trained model knows it yet: posterity train, then rebuild"
+        return f"{name} has no neighbours by ratings: {why}"
+    if asked.state == "embedded":
+        return f"{name} was embedded after the last snapshot: posterity rebuild"
+    reason = f" ({asked.reason}: {asked.detail})" if asked.reason else ""
+    return f"{name} has no embedded poster, its state is {asked.state}{reason}"
