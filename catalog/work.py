@@ -18,6 +18,9 @@ from catalog.movies import chunks
 from catalog.schema import movies, poster_files, poster_vectors, poster_work
 
 BACKOFF_S, MAX_BACKOFF_S = 5.0, 300.0  # min(2^n * 5 s, 300 s): reliability.md section 4.5
+# Fetched posters that may wait for the encoder: enough to keep several encoders busy, and no more pictures on the disk
+# than are needed soon.
+MOST_FETCHED_AHEAD = 512
 WAITING = {Kind.FETCH: State.PENDING, Kind.EMBED: State.FETCHED}
 OPEN = (State.PENDING, State.FETCHED)
 RELEASED: dict[str, Any] = {"lease_until": None, "token": None}
@@ -190,7 +193,14 @@ class PosterWork:
 def _due(kind: Kind, now: float) -> Any:
     free = or_(poster_work.c.lease_until.is_(None), poster_work.c.lease_until < now)
     in_time = or_(poster_work.c.next_attempt_at.is_(None), poster_work.c.next_attempt_at <= now)
-    return and_(poster_work.c.state == WAITING[kind], poster_work.c.attempt < MAX_ATTEMPTS, free, in_time)
+    waiting = and_(poster_work.c.state == WAITING[kind], poster_work.c.attempt < MAX_ATTEMPTS, free, in_time)
+    return and_(waiting, _encoder_can_follow()) if kind == Kind.FETCH else waiting
+
+
+def _encoder_can_follow() -> Any:
+    other = poster_work.alias("other")
+    ahead = select(other.c.movie_id).where(other.c.state == State.FETCHED).limit(MOST_FETCHED_AHEAD).subquery()
+    return select(func.count()).select_from(ahead).scalar_subquery() < MOST_FETCHED_AHEAD
 
 
 def _take(connection: Connection, due: Any, limit: int, token: str, lease_until: float) -> tuple[int, ...]:

@@ -16,7 +16,9 @@ LOOK_EVERY_S = 0.5
 
 
 @click.command("embed")
-@click.option("--wait", is_flag=True, help="Wait until every poster is embedded or failed; runs a worker if none is alive.")
+@click.option(
+    "--wait", is_flag=True, help="Wait until every poster is embedded or failed; runs a worker if none is alive."
+)
 def embed_command(wait: bool) -> None:
     """Queue the posters of all movies that are not queued yet, the most-rated first.
 

@@ -33,7 +33,9 @@ def movielens(folder: Path, as_json: bool) -> None:
     Example: posterity import movielens data/ml-latest-small
     """
     with session() as opened, Bar("reading ratings") as bar:
-        report = import_movielens(opened.catalog, folder, lambda done, of: bar.update("reading ratings (bytes)", done, of))
+        report = import_movielens(
+            opened.catalog, folder, lambda done, of: bar.update("reading ratings (bytes)", done, of)
+        )
     if as_json:
         click.echo(json.dumps(asdict(report)))
     else:

@@ -7,7 +7,9 @@ from cli.session import session
 
 
 @click.command("retry")
-@click.option("--reason", type=click.Choice([str(reason) for reason in Reason]), help="Only movies that failed for this.")
+@click.option(
+    "--reason", type=click.Choice([str(reason) for reason in Reason]), help="Only movies that failed for this."
+)
 def retry_command(reason: str | None) -> None:
     """Queue failed movies again, for instance after posters were added to the folder.
 

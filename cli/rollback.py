@@ -24,7 +24,9 @@ def rollback_command(generation: int | None, only_list: bool, as_json: bool) -> 
     configure_logs(settings)
     if not only_list:
         manifest = rollback(settings.index_dir, generation)
-        click.echo(json.dumps({"generation": manifest.generation}) if as_json else f"serving snapshot {manifest.generation}")
+        click.echo(
+            json.dumps({"generation": manifest.generation}) if as_json else f"serving snapshot {manifest.generation}"
+        )
         return
     versions = list_versions(settings.index_dir)
     if as_json:
@@ -35,5 +37,7 @@ def rollback_command(generation: int | None, only_list: bool, as_json: bool) -> 
     for version in versions:
         spaces = ", ".join(f"{space.name} {space.count:,}" for space in version.spaces)
         size = f"{version.size_bytes / 1e6:,.0f} MB"
-        table.add_row(str(version.generation), str(version.created_at), spaces, size, "served" if version.current else "")
+        table.add_row(
+            str(version.generation), str(version.created_at), spaces, size, "served" if version.current else ""
+        )
     Console().print(table)

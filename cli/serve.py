@@ -58,7 +58,9 @@ def embedding_lines(catalog: Catalog, settings: Settings) -> Callable[[], None]:
         embedded, waiting = counts[State.EMBEDDED], counts[State.PENDING] + counts[State.FETCHED]
         if embedded != seen:
             rate = (embedded - seen) / (now - seen_at) if seen >= 0 else 0.0
-            click.echo(_line(embedded, counts[State.FAILED], waiting, rate, served_generation(settings.index_dir)), err=True)
+            click.echo(
+                _line(embedded, counts[State.FAILED], waiting, rate, served_generation(settings.index_dir)), err=True
+            )
         seen, seen_at = embedded, now
 
     return tick

@@ -42,7 +42,9 @@ def session() -> Iterator[Session]:
 
 def configure_logs(settings: Settings) -> None:
     """Our own log lines on standard error; libraries only when they warn."""
-    logging.basicConfig(format="%(asctime)s %(levelname)s %(name)s: %(message)s", level=logging.WARNING, stream=sys.stderr)
+    logging.basicConfig(
+        format="%(asctime)s %(levelname)s %(name)s: %(message)s", level=logging.WARNING, stream=sys.stderr
+    )
     for room in ("api", "catalog", "cli", "index", "posters", "ratings", "workers"):
         logging.getLogger(room).setLevel(settings.log_level.upper())
 

@@ -8,13 +8,14 @@ from rich.console import Console
 from rich.table import Table
 
 from catalog.entries import Movie
+from catalog.errors import CatalogError
 from cli.finding import find_movie
 from cli.session import Session, session
-from index.errors import IndexNotReady, NotInIndex
+from index.errors import NoSuchSpace, NotInIndex
 from index.live import LiveSnapshot
 
 
-class NoNeighbours(IndexNotReady):
+class NoNeighbours(CatalogError):
     """The movie is known, but the snapshot cannot answer for it; the message says why and what to do."""
 
 
@@ -51,7 +52,7 @@ def _neighbours(
     snapshot = LiveSnapshot(opened.settings.index_dir).get()
     try:
         found = snapshot.similar(by, asked.movie_id, k)
-    except NotInIndex as err:
+    except (NotInIndex, NoSuchSpace) as err:
         raise NoNeighbours(_why_not(asked, by)) from err
     movies = {movie.movie_id: movie for movie in opened.catalog.movies.many([near.movie_id for near in found])}
     return snapshot.generation, [(movies[near.movie_id], near.score) for near in found if near.movie_id in movies]
@@ -60,7 +61,11 @@ def _neighbours(
 def _why_not(asked: Movie, by: str) -> str:
     name = f"{asked.label} [{asked.movie_id}]"
     if by == "ratings":
-        why = "nobody has rated it" if asked.n_ratings == 0 else "no trained model knows it yet: posterity train, then rebuild"
+        why = (
+            "nobody has rated it"
+            if asked.n_ratings == 0
+            else "no trained model knows it yet: posterity train, then rebuild"
+        )
         return f"{name} has no neighbours by ratings: {why}"
     if asked.state == "embedded":
         return f"{name} was embedded after the last snapshot: posterity rebuild"

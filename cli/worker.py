@@ -10,7 +10,7 @@ from cli.session import configure_logs
 from config.loading import load_settings
 
 
-class KindList(click.ParamType):
+class KindList(click.ParamType[tuple[Kind, ...]]):
     """Kinds of work, comma separated."""
 
     name = "KINDS"
@@ -26,8 +26,12 @@ class KindList(click.ParamType):
 
 
 @click.command("worker")
-@click.option("--kinds", type=KindList(), default=("fetch", "embed"), help="Work to do: fetch, embed, build; comma separated.")
-@click.option("--concurrency", type=click.IntRange(1, 64), default=1, show_default=True, help="Children that work at once.")
+@click.option(
+    "--kinds", type=KindList(), default=("fetch", "embed"), help="Work to do: fetch, embed, build; comma separated."
+)
+@click.option(
+    "--concurrency", type=click.IntRange(1, 64), default=1, show_default=True, help="Children that work at once."
+)
 @click.option("--supervised", is_flag=True, hidden=True, help="End when standard input closes.")
 def worker_command(kinds: tuple[Kind, ...], concurrency: int, supervised: bool) -> None:
     """Run one worker until it is stopped (Ctrl-C or SIGTERM lets the task in hand end first).

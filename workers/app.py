@@ -44,7 +44,9 @@ def _settings(broker_url: str) -> dict[str, Any]:
         "task_acks_on_timeout": True,
         "task_soft_time_limit": SOFT_LIMIT_S,
         "task_time_limit": HARD_LIMIT_S,
-        "task_annotations": {TASK_OF["build"]: {"soft_time_limit": BUILD_SOFT_LIMIT_S, "time_limit": BUILD_HARD_LIMIT_S}},
+        "task_annotations": {
+            TASK_OF["build"]: {"soft_time_limit": BUILD_SOFT_LIMIT_S, "time_limit": BUILD_HARD_LIMIT_S}
+        },
         "task_queues": [Queue(kind, Exchange(kind), routing_key=kind) for kind in KINDS],
         "task_routes": {TASK_OF[kind]: {"queue": kind} for kind in KINDS},
         "task_default_queue": "fetch",

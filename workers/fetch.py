@@ -10,7 +10,7 @@ from catalog.catalog import Catalog
 from catalog.entries import Claim, Kind, Movie, PosterFile, Reason
 from catalog.work import Failure
 from posters.errors import PosterMissing, PosterRejected, PosterUnavailable
-from posters.sources import PosterImage, PosterRequest
+from posters.poster import PosterImage, PosterRequest
 
 log = logging.getLogger(__name__)
 
@@ -57,9 +57,7 @@ def fetch_due(catalog: Catalog, fetch: Fetch, limits: FetchLimits) -> int:
 
 
 def _stored(catalog: Catalog, fetch: Fetch, movie: Movie) -> PosterFile:
-    image = fetch(
-        PosterRequest(movie.movie_id, movie.title, movie.year, movie.genres, movie.imdb_id, movie.tmdb_id)
-    )
+    image = fetch(PosterRequest(movie.movie_id, movie.title, movie.year, movie.genres, movie.imdb_id, movie.tmdb_id))
     sha256 = catalog.posters.content.put(image.content, image.media_type)
     return PosterFile(
         movie_id=movie.movie_id,
@@ -117,9 +115,7 @@ def _sort(outcome: _Outcome, movie_id: int, future: "Future[PosterFile]") -> Non
         outcome.postponed.append(Failure(movie_id, Reason.INTERNAL_ERROR, detail))
 
 
-def _give_back(
-    catalog: Catalog, claim: Claim, late: dict["Future[PosterFile]", int], deadline_s: float
-) -> None:
+def _give_back(catalog: Catalog, claim: Claim, late: dict["Future[PosterFile]", int], deadline_s: float) -> None:
     """What never got its turn loses no attempt; what was under way and hung does."""
     unstarted = [movie_id for future, movie_id in late.items() if future.cancel()]
     hung = [movie_id for movie_id in late.values() if movie_id not in set(unstarted)]

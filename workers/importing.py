@@ -7,14 +7,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from ratings.columns import RatingColumns, read_parquet, write_parquet
+from ratings.reading import read_ratings_csv
 
 from catalog.catalog import Catalog
 from catalog.entries import FileReport
 from catalog.movielens import read_movies
 from catalog.movies import Ratings
 from catalog.ratings import RatingSet
-from ratings.columns import RatingColumns, read_parquet, write_parquet
-from ratings.reading import read_ratings_csv
 
 SET_NAME = "movielens"
 RATINGS_FOLDER = "ratings"
@@ -48,7 +48,11 @@ def import_movielens(catalog: Catalog, folder: Path, progress: Progress | None =
             catalog.ratings.replace(connection, new_set)
     _drop_old_file(catalog, before, new_set)
     ratings_report = FileReport(
-        str(ratings_csv), reading.rows, reading.used, {str(why): n for why, n in reading.rejected.items()}, reading.examples
+        str(ratings_csv),
+        reading.rows,
+        reading.used,
+        {str(why): n for why, n in reading.rejected.items()},
+        reading.examples,
     )
     same = before is not None and before.source_sha256 == new_set.source_sha256
     return ImportReport((*reports, ratings_report), changed, not same)

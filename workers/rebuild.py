@@ -7,13 +7,13 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from ratings.neighbours import neighbour_vectors
 
 from catalog.catalog import Catalog
 from catalog.posters import StoredVector
 from index.contents import SnapshotContents, SpaceContents
 from index.publishing import publish
 from index.records import decode_records
-from ratings.neighbours import neighbour_vectors
 from workers.reporting import Report
 from workers.train import newest_model
 

@@ -5,13 +5,15 @@ import os
 from functools import cached_property
 from typing import Any
 
+from ratings.sgd import FactorOptions
+
 from catalog.catalog import Catalog
 from catalog.entries import Kind
 from config.loading import load_settings
 from config.settings import Settings
 from posters.encoder import Encoder
-from posters.sources import PosterImage, PosterRequest, first_poster, open_sources
-from ratings.sgd import FactorOptions
+from posters.poster import PosterImage, PosterRequest, PosterSource
+from posters.sources import first_poster, open_sources
 from workers.building import Work, build_due
 from workers.embed import EmbedLimits, embed_due
 from workers.enqueue import Bell
@@ -32,7 +34,7 @@ class Runtime:
         self.bell = Bell(settings.broker_url)
 
     @cached_property
-    def sources(self) -> Any:
+    def sources(self) -> list[PosterSource]:
         """The poster sources in the configured order."""
         return open_sources(self.settings.source_specs)
 

@@ -7,6 +7,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from celery import Celery
+from kombu.exceptions import KombuError
+from redis.exceptions import RedisError
 
 from catalog.catalog import Catalog
 from catalog.entries import Kind
@@ -47,7 +49,9 @@ class Sweeper:
         self._stop = threading.Event()
         self._threads = [
             threading.Thread(target=self._run, args=(self.sweep, self._pause_s), name="sweeper", daemon=True),
-            threading.Thread(target=self._run, args=(self.say_alive, lambda _: SEEN_EVERY_S), name="alive", daemon=True),
+            threading.Thread(
+                target=self._run, args=(self.say_alive, lambda _: SEEN_EVERY_S), name="alive", daemon=True
+            ),
         ]
 
     def start(self) -> None:
@@ -68,7 +72,7 @@ class Sweeper:
         return False
 
     def sweep(self) -> bool:
-        """One look at the catalog; True when a bell was rung."""
+        """One look at the catalog; True when work waits."""
         ended = self._catalog.work.sweep() + self._catalog.jobs.sweep()
         if ended:
             log.warning("%d rows ended as worker_lost: their worker died at every attempt", ended)
@@ -76,12 +80,15 @@ class Sweeper:
             job_id = request_publication(self._catalog, self._options.publish_every_s)
             if job_id:
                 log.info("publishing what was embedded since the last snapshot: job %s", job_id)
-        return any([self._ring(kind) for kind in self._options.kinds if self._due(kind)])
+        due = [kind for kind in self._options.kinds if self._due(kind)]
+        for kind in due:
+            self._ring(kind)
+        return bool(due)
 
     def _due(self, kind: Kind) -> bool:
         return self._catalog.jobs.due() if kind == Kind.BUILD else self._catalog.work.due(kind)
 
-    def _ring(self, kind: Kind) -> bool:
+    def _ring(self, kind: Kind) -> None:
         """Rings unless as many bells of this kind wait as there are hands to hear them."""
         with self._app.connection_for_write() as connection:
             queue = connection.SimpleQueue(self._app.amqp.queues[kind])
@@ -91,7 +98,6 @@ class Sweeper:
                 queue.close()
             for _ in range(self._hands(kind) - waiting):
                 self._app.send_task(TASK_OF[kind], connection=connection)
-        return True
 
     def _hands(self, kind: Kind) -> int:
         if self._options.embedded:

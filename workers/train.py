@@ -4,10 +4,11 @@ import time
 from pathlib import Path
 from typing import Any
 
-from catalog.catalog import Catalog
-from catalog.entries import Job
 from ratings.model import FactorModel
 from ratings.sgd import EpochReport, FactorOptions, fit_factors
+
+from catalog.catalog import Catalog
+from catalog.entries import Job
 from workers.importing import load_ratings
 from workers.reporting import Report
 

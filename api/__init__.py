@@ -1,0 +1,1 @@
+"""The HTTP side of Posterity: JSON for programs, pages for people."""

@@ -1,0 +1,74 @@
+"""The Flask app: `gunicorn "api.app:create_app()"`, or waitress under `posterity serve`."""
+
+from flask import Flask
+from flask_openapi3.blueprint import APIBlueprint
+from flask_openapi3.models.info import Info
+from flask_openapi3.openapi import OpenAPI
+
+from api import admin, documentation, errors, headers, health, jobs, movies, pages, services, similar
+from api.guarded import GuardedRequest, StrictJSON
+from catalog.catalog import Catalog
+from config.loading import load_settings
+from config.settings import Settings
+from index.live import LiveSnapshot
+from workers.enqueue import Bell
+
+API_VERSION = "1.0.0"  # of the HTTP interface: its first number changes when a program written for it would break
+ABOUT = "Movies that look alike and movies that are liked alike. Errors are application/problem+json (RFC 9457)."
+# reliability.md section 9; Flask's own defaults have no limit.
+LIMITS = {"MAX_CONTENT_LENGTH": 1_048_576, "MAX_FORM_MEMORY_SIZE": 65_536, "MAX_FORM_PARTS": 20}
+
+
+def create_app(settings: Settings | None = None) -> Flask:
+    """The app with its catalog open; it follows the published snapshots from its first request on.
+
+    Args:
+        settings: by default those of the environment.
+
+    Raises:
+        ConfigError: a setting is unknown or bad.
+        CatalogError: the catalog cannot be opened.
+    """
+    settings = settings or load_settings()
+    app = _bare(settings)
+    headers.install(app)
+    errors.install(app)
+    services.install(
+        app,
+        services.Services(
+            catalog=Catalog.open(settings.catalog_url, settings.data_dir),
+            live=LiveSnapshot(settings.index_dir),
+            bell=Bell(settings.broker_url),
+            broker_url=settings.broker_url,
+            index_dir=settings.index_dir,
+        ),
+    )
+    for routes in _resources(settings):
+        app.register_api(routes)
+    app.register_blueprint(documentation.routes)
+    app.register_blueprint(pages.routes)
+    return app
+
+
+def _bare(settings: Settings) -> OpenAPI:
+    app = OpenAPI(
+        __name__,
+        info=Info(title="Posterity", version=API_VERSION, description=ABOUT),
+        security_schemes={admin.SCHEME: {"type": "http", "scheme": "bearer"}} if settings.admin_token else {},
+        validation_error_status=400,
+        validation_error_model=errors.Problem,
+        validation_error_callback=errors.refuse,
+        doc_ui=False,
+    )
+    app.request_class = GuardedRequest
+    app.json = StrictJSON(app)
+    app.config.update(LIMITS)
+    app.config["TRUSTED_HOSTS"] = [host.strip() for host in settings.trusted_hosts.split(",") if host.strip()] or None
+    return app
+
+
+def _resources(settings: Settings) -> list[APIBlueprint]:
+    resources = [similar.routes, movies.routes, jobs.routes, health.routes]
+    if settings.admin_token is not None:
+        resources.append(admin.admin_routes(settings.admin_token.get_secret_value()))
+    return resources

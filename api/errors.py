@@ -1,0 +1,211 @@
+"""From errors to answers: the one table, and RFC 9457 `application/problem+json` for everything in it."""
+
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Any, NoReturn
+
+from flask import Flask, Response, current_app, g, render_template, request
+from pydantic import BaseModel, Field, ValidationError
+from werkzeug.exceptions import HTTPException
+
+from catalog.errors import CatalogBusy, ConflictingMovie, JobRunning, NoPoster, UnknownJob, UnknownMovie
+from index.errors import IndexNotReady, NoSpace, NoSuchSnapshot, PublishBusy, SnapshotError
+
+log = logging.getLogger(__name__)
+
+PROBLEM_TYPE = "application/problem+json"
+MAX_ERRORS = 20  # shown of one request: a list of 500 movies may hold thousands
+RETRY_SOON_S, RETRY_LATER_S = 1, 5
+NOWHERE = {
+    404: "nothing is at this address; /docs lists what there is",
+    405: "this address does not answer to this method; /docs lists what there is",
+}
+INTERNAL = "this is a bug of Posterity; its log has the details under this request_id"
+
+
+class FieldError(BaseModel):
+    """One field of a request and what is wrong with it."""
+
+    field: str
+    why: str
+
+
+class Problem(BaseModel):
+    """What every error looks like (RFC 9457); some carry more members, such as `state` or `job_id`."""
+
+    type: str = Field(description="Always about:blank; `code` tells errors apart.")
+    title: str = Field(description="The status in words.")
+    status: int
+    detail: str = Field(description="One line for people: what is wrong and where.")
+    code: str = Field(description="One word for programs, such as unknown_movie.")
+    request_id: str = Field(description="The same as the header X-Request-ID.")
+    errors: list[FieldError] = Field(description="The fields of the request that are wrong; often empty.")
+
+
+class InvalidRequest(Exception):
+    """A field of the request is unknown, missing or bad."""
+
+    def __init__(self, *errors: FieldError) -> None:
+        first = errors[0]
+        super().__init__(f"{first.field}: {first.why}" if first.field else first.why)
+        self.errors = errors[:MAX_ERRORS]
+
+
+class NotAuthorised(Exception):
+    """The admin token is missing or wrong."""
+
+
+class NotEmbedded(Exception):
+    """The movie is known, but its poster is not embedded."""
+
+    def __init__(self, movie_id: int, state: str, reason: str | None) -> None:
+        why = f" ({reason})" if reason else ""
+        super().__init__(f"movie {movie_id} is not embedded: its state is {state}{why}; see /movies/{movie_id}")
+        self.movie_id, self.state, self.reason = movie_id, state, reason
+
+
+class NotRated(Exception):
+    """The movie is known, but nobody rated it."""
+
+    def __init__(self, movie_id: int) -> None:
+        super().__init__(f"movie {movie_id} has no ratings: ask with by=poster")
+        self.movie_id = movie_id
+
+
+class NotPublished(Exception):
+    """What was asked for exists, but the snapshot being served was made before it."""
+
+    def __init__(self, movie_id: int, by: str, generation: int) -> None:
+        self.movie_id, self.state, self.generation = movie_id, "embedded" if by == "poster" else "rated", generation
+        super().__init__(
+            f"movie {movie_id} is {self.state}, but not in snapshot {generation} by {by}: it comes with the next one"
+        )
+
+
+class NotReady(Exception):
+    """The service cannot answer yet; `checks` says what is missing."""
+
+    def __init__(self, why: str, checks: Mapping[str, Any]) -> None:
+        super().__init__(why)
+        self.checks = checks
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """How one kind of error is answered; `members` are attributes of the error that the answer carries too."""
+
+    status: int
+    code: str
+    retry_after_s: int | None = None
+    members: Sequence[str] = ()
+
+
+RULES: dict[type[Exception], Rule] = {
+    InvalidRequest: Rule(400, "invalid_request"),
+    NotAuthorised: Rule(401, "not_authorised"),
+    UnknownMovie: Rule(404, "unknown_movie", members=("movie_id",)),
+    UnknownJob: Rule(404, "unknown_job"),
+    NoSuchSnapshot: Rule(404, "unknown_snapshot"),
+    NoPoster: Rule(409, "no_poster", members=("movie_id", "state")),
+    NotEmbedded: Rule(409, "not_embedded", members=("movie_id", "state", "reason")),
+    NotRated: Rule(409, "not_rated", members=("movie_id",)),
+    NotPublished: Rule(409, "not_in_snapshot", RETRY_LATER_S, members=("movie_id", "state", "generation")),
+    ConflictingMovie: Rule(409, "conflicting_movie", members=("position",)),
+    JobRunning: Rule(409, "job_running", members=("job_id",)),
+    PublishBusy: Rule(409, "publication_running", RETRY_LATER_S),
+    SnapshotError: Rule(409, "snapshot_unusable"),
+    CatalogBusy: Rule(503, "catalog_busy", RETRY_SOON_S),
+    IndexNotReady: Rule(503, "index_not_ready", RETRY_LATER_S),
+    NotReady: Rule(503, "not_ready", RETRY_LATER_S, members=("checks",)),
+    NoSpace: Rule(507, "no_space"),
+}
+
+
+def install(app: Flask) -> None:
+    """Makes every error of this app a problem."""
+    for kind in RULES:
+        app.register_error_handler(kind, _named)
+    app.register_error_handler(HTTPException, _http)
+    app.register_error_handler(Exception, _bug)
+
+
+def refuse(err: ValidationError) -> NoReturn:
+    """Turns what pydantic found wrong with a request into one error.
+
+    Raises:
+        InvalidRequest: always; it names the fields.
+    """
+    found = err.errors(include_url=False, include_context=False, include_input=False)
+    raise InvalidRequest(*(FieldError(field=_path(e["loc"]), why=_why(e["type"], e["msg"])) for e in found)) from err
+
+
+def problem_responses(*statuses: int) -> dict[str | int | HTTPStatus, Any]:
+    """How a route declares its errors in the OpenAPI document."""
+    schema = {"schema": {"$ref": f"#/components/schemas/{Problem.__name__}"}}
+    return {
+        str(status): {"description": HTTPStatus(status).phrase, "content": {PROBLEM_TYPE: schema}} for status in statuses
+    }
+
+
+def _named(err: Exception) -> Response:
+    rule = RULES[next(kind for kind in type(err).__mro__ if kind in RULES)]
+    members = {name: getattr(err, name) for name in rule.members}
+    response = _answer(rule.status, rule.code, str(err), getattr(err, "errors", ()), members)
+    if rule.retry_after_s is not None:
+        response.headers["Retry-After"] = str(rule.retry_after_s)
+    if rule.status == HTTPStatus.UNAUTHORIZED:
+        response.headers["WWW-Authenticate"] = 'Bearer realm="posterity"'
+    return response
+
+
+def _http(err: HTTPException) -> Any:
+    if err.code is None or err.code < HTTPStatus.BAD_REQUEST:
+        return err  # a redirect
+    if err.code >= HTTPStatus.INTERNAL_SERVER_ERROR:
+        return _answer(err.code, "internal_error", INTERNAL)
+    phrase = HTTPStatus(err.code).phrase
+    detail = NOWHERE.get(err.code, err.description or phrase)
+    response = _answer(err.code, phrase.lower().replace(" ", "_").replace("-", "_"), detail)
+    response.headers.extend(header for header in err.get_headers() if header[0] in ("Allow", "Retry-After"))
+    return response
+
+
+def _bug(err: Exception) -> Response:
+    log.error("request %s: %s %s", g.get("request_id"), request.method, request.path, exc_info=err)
+    return _answer(HTTPStatus.INTERNAL_SERVER_ERROR, "internal_error", INTERNAL)
+
+
+def _answer(
+    status: int, code: str, detail: str, errors: Sequence[FieldError] = (), members: Mapping[str, Any] | None = None
+) -> Response:
+    title = HTTPStatus(status).phrase
+    if request.path == "/" or request.path.startswith("/app/"):
+        return Response(render_template("error.html", status=status, title=title, detail=detail), status)
+    problem = Problem(
+        type="about:blank",
+        title=title,
+        status=status,
+        detail=detail,
+        code=code,
+        request_id=g.get("request_id", ""),
+        errors=list(errors),
+    )
+    body = current_app.json.dumps({**problem.model_dump(), **(members or {})})
+    return Response(body, status, content_type=PROBLEM_TYPE)
+
+
+def _path(loc: Sequence[int | str]) -> str:
+    """("array", 0, "title") -> "[0].title": the first word only says which form of body was given."""
+    parts = loc[1:] if loc and loc[0] in ("object", "array") else loc
+    text = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in parts)
+    return text.removeprefix(".")[:200]
+
+
+def _why(kind: str, message: str) -> str:
+    if kind == "extra_forbidden":
+        return "unknown here; /docs lists what is known"
+    if kind == "missing":
+        return "is missing"
+    return message.removeprefix("Value error, ")

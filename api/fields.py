@@ -1,0 +1,83 @@
+"""The kinds of values a request may carry, each checked once and described in the OpenAPI document."""
+
+import re
+import unicodedata
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, BeforeValidator, Field
+
+from catalog.entries import MAX_ID
+from catalog.titles import MAX_TITLE, imdb_id
+
+MAX_K = 100  # neighbours of one answer
+MAX_LIMIT = 200  # entries of one page
+MAX_QUERY = 200  # characters of a search
+MAX_GENRE = 50  # characters; the longest of MovieLens has 18
+MAX_GENRES = 20  # MovieLens' own movies have at most 10
+# Control, surrogate, and line or paragraph separator: none belongs into one line of text.
+FORBIDDEN_CATEGORIES = ("Cc", "Cs", "Zl", "Zp")
+
+
+def digits_only(value: Any) -> int:
+    """The number that a query or path spells in ASCII digits.
+
+    `int()` would also take Arabic digits, `1_0` and `+5`.
+
+    Raises:
+        ValueError: it is spelled in any other way.
+    """
+    if isinstance(value, str) and re.fullmatch(r"[0-9]{1,10}", value):
+        return int(value)
+    raise ValueError("must be a whole number in plain digits")
+
+
+def one_line(value: str) -> str:
+    """The text in NFC without spaces around it.
+
+    Raises:
+        ValueError: it is empty or holds a control character.
+    """
+    text = unicodedata.normalize("NFC", value).strip()
+    if any(unicodedata.category(char) in FORBIDDEN_CATEGORIES for char in text):
+        raise ValueError("must not hold control characters")
+    if not text:
+        raise ValueError("must not be empty")
+    return text
+
+
+def _genre(value: str) -> str:
+    name = one_line(value)
+    if "|" in name:
+        raise ValueError("must not hold a |")
+    return name
+
+
+def _distinct(names: list[str]) -> list[str]:
+    return list(dict.fromkeys(names))
+
+
+def _composed(value: Any) -> Any:
+    return one_line(value) if isinstance(value, str) else value
+
+
+def _search(value: str) -> str:
+    return one_line(value) if value.strip(" ") else ""
+
+
+# The order matters: with the range innermost the schema keeps its minimum and maximum.
+MovieId = Annotated[int, Field(ge=1, le=MAX_ID), BeforeValidator(digits_only)]
+K = Annotated[int, Field(ge=1, le=MAX_K), BeforeValidator(digits_only)]
+Limit = Annotated[int, Field(ge=1, le=MAX_LIMIT), BeforeValidator(digits_only)]
+JobId = Annotated[str, Field(pattern=r"^[0-9a-f]{1,32}$")]
+Cursor = Annotated[str, Field(pattern=r"^([0-9]\.[0-9]{1,10}\.[0-9]{1,10})?$")]
+Query = Annotated[str, Field(max_length=MAX_QUERY), AfterValidator(_search)]
+GenreQuery = Annotated[str, Field(max_length=MAX_GENRE), AfterValidator(_search)]
+
+# In JSON a number must be written as a number: no true, no 5.0, no "5".
+JsonId = Annotated[int, Field(strict=True, ge=1, le=MAX_ID)]
+JsonYear = Annotated[int, Field(strict=True, ge=1800, le=2200)]
+# NFC can make a text shorter or longer: the length holds for what is stored.
+Title = Annotated[str, Field(strict=True, min_length=1, max_length=MAX_TITLE), BeforeValidator(_composed)]
+Genre = Annotated[str, Field(strict=True, max_length=MAX_GENRE), AfterValidator(_genre)]
+Genres = Annotated[list[Genre], Field(max_length=MAX_GENRES), AfterValidator(_distinct)]
+ImdbId = Annotated[str, Field(strict=True, max_length=14), AfterValidator(imdb_id)]

@@ -1,0 +1,70 @@
+"""The neighbours of one movie with what the catalog knows about them; pages and JSON share it."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from api.answers import By, SimilarMovie, poster_url
+from api.errors import NotEmbedded, NotPublished, NotRated
+from catalog.catalog import Catalog
+from catalog.entries import Movie, State
+from catalog.errors import UnknownMovie
+from index.snapshot import Snapshot
+
+DIGITS = 6  # float32 carries about seven
+Kind = Literal["same", "any", "real", "generated"]
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """Which movies are asked for: `k` of the given kind of poster, similar to `movie_id` by one kind of evidence."""
+
+    movie_id: int
+    by: By
+    k: int
+    kind: Kind = "same"
+
+
+def similar_movies(catalog: Catalog, snapshot: Snapshot, question: Question) -> list[SimilarMovie]:
+    """The most similar movies of this snapshot, best first, titles and all by one query.
+
+    A movie that has left the catalog since the snapshot was made is left out.
+
+    Raises:
+        UnknownMovie: there is no such movie.
+        NotEmbedded, NotRated, NotPublished: the snapshot does not hold the movie, and why.
+    """
+    if not snapshot.has(question.by, question.movie_id):
+        raise _why_not(catalog.movies.get(question.movie_id), question.by, snapshot.generation)
+    neighbours = snapshot.similar(question.by, question.movie_id, question.k, question.kind)
+    ids = [neighbour.movie_id for neighbour in neighbours]
+    movies = {movie.movie_id: movie for movie in catalog.movies.many([question.movie_id, *ids])}
+    if question.movie_id not in movies:
+        raise UnknownMovie(question.movie_id)
+    return [
+        _answer(movies[neighbour.movie_id], question.by, neighbour.score)
+        for neighbour in neighbours
+        if neighbour.movie_id in movies
+    ]
+
+
+def _why_not(movie: Movie, by: By, generation: int) -> Exception:
+    if by == "poster" and movie.state != State.EMBEDDED:
+        return NotEmbedded(movie.movie_id, movie.state, movie.reason)
+    if by == "ratings" and movie.n_ratings == 0:
+        return NotRated(movie.movie_id)
+    return NotPublished(movie.movie_id, by, generation)
+
+
+def _answer(movie: Movie, by: By, score: float) -> SimilarMovie:
+    rounded = round(score, DIGITS)
+    return SimilarMovie(
+        movie_id=movie.movie_id,
+        title=movie.title,
+        year=movie.year,
+        genres=list(movie.genres),
+        score=rounded,
+        poster_score=rounded if by == "poster" else None,
+        rating_score=rounded if by == "ratings" else None,
+        poster_source=movie.poster_source,
+        poster_url=poster_url(movie),
+    )

@@ -1,0 +1,118 @@
+"""The web pages: a search box, and a movie with the ones that look like it and are liked like it."""
+
+import re
+from dataclasses import dataclass
+
+from flask import Blueprint, render_template, request
+
+from api.answers import SPACES, By, SimilarMovie, poster_url
+from api.errors import NotEmbedded, NotPublished, NotRated
+from api.fields import MAX_GENRE, MAX_QUERY
+from api.neighbours import Question, similar_movies
+from api.services import catalog, served
+from catalog.entries import MAX_ID, Movie, State
+from catalog.errors import UnknownMovie
+from catalog.movies import Page
+
+SHOWN = 24  # posters of one page: rows of 2, 3, 4, 6 and 8 come out even
+LOOKED_AT = 200  # most-rated movies among which the start page looks for posters
+NEIGHBOURS = 12
+ON_THE_WAY = (State.PENDING, State.FETCHED)
+LABELS: dict[By, str] = {"poster": "Looks alike", "ratings": "Liked alike"}
+
+routes = Blueprint("pages", __name__)
+routes.add_app_template_global(poster_url, "poster_of")
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """One list of neighbours, or the word for why there is none."""
+
+    by: By
+    label: str
+    items: list[SimilarMovie]
+    missing: str = ""  # not_embedded, not_rated, not_in_snapshot or no_snapshot
+
+    @property
+    def full_scale(self) -> float:
+        """What a full bar stands for: cosines end at 1, inner products at the best one shown."""
+        return max([1.0, *(item.score for item in self.items)])
+
+
+@routes.get("/")
+def start() -> str:
+    """The search box, and either what it found or the most-rated movies."""
+    q, genre = _text("q", MAX_QUERY), _text("genre", MAX_GENRE)
+    progress = catalog().work.counts()
+    return render_template(
+        "start.html",
+        q=q,
+        genre=genre,
+        page=_found(q, genre) if q or genre else _most_rated(),
+        progress=progress,
+        total=sum(progress.values()),
+        busy=any(progress[state] for state in ON_THE_WAY),
+        snapshot=served(),
+    )
+
+
+@routes.get("/app/movies/<movie_id>")
+def movie(movie_id: str) -> str:
+    """One movie, its neighbours by each kind of evidence, and how far its embedding is."""
+    here = catalog()
+    shown = here.movies.get(_id(movie_id))
+    evidence = [_evidence(shown, by) for by in SPACES]
+    return render_template(
+        "movie.html",
+        movie=shown,
+        file=here.posters.files([shown.movie_id]).get(shown.movie_id),
+        evidence=evidence,
+        busy=shown.state in ON_THE_WAY or any(e.missing in ("not_in_snapshot", "no_snapshot") for e in evidence),
+        snapshot=served(),
+    )
+
+
+def _evidence(shown: Movie, by: By) -> Evidence:
+    snapshot = served()
+    if snapshot is None:
+        return Evidence(by, LABELS[by], [], "no_snapshot")
+    try:
+        items = similar_movies(catalog(), snapshot, Question(shown.movie_id, by, NEIGHBOURS))
+    except NotEmbedded:
+        return Evidence(by, LABELS[by], [], "not_embedded")
+    except NotRated:
+        return Evidence(by, LABELS[by], [], "not_rated")
+    except NotPublished:
+        return Evidence(by, LABELS[by], [], "not_in_snapshot")
+    return Evidence(by, LABELS[by], items)
+
+
+def _found(q: str, genre: str) -> Page:
+    try:
+        return catalog().movies.page(q, genre, _cursor(), SHOWN)
+    except ValueError:
+        return catalog().movies.page(q, genre, "", SHOWN)  # somebody edited the address: begin again
+
+
+def _most_rated() -> Page:
+    """The most-rated movies that have a poster to show, filled up with others while there are too few."""
+    items = catalog().movies.page(limit=LOOKED_AT).items
+    return Page(sorted(items, key=lambda movie: movie.poster_source is None)[:SHOWN], None)
+
+
+def _id(text: str) -> int:
+    """The id in the address; one that cannot be an id is no movie's."""
+    number = int(text) if re.fullmatch(r"[0-9]{1,10}", text) else 0
+    if not 1 <= number <= MAX_ID:
+        raise UnknownMovie(number)
+    return number
+
+
+def _cursor() -> str:
+    given = request.args.get("cursor", "")
+    return given if re.fullmatch(r"[0-9]\.[0-9]{1,10}\.[0-9]{1,10}", given) else ""
+
+
+def _text(name: str, longest: int) -> str:
+    """A search as people type it: cut to length, without what cannot be printed."""
+    return "".join(char for char in request.args.get(name, "")[:longest] if char.isprintable()).strip()

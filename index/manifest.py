@@ -1,0 +1,136 @@
+"""The manifest of a snapshot: what its files must be. JSON, format 1, written when everything else is on the disk."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Literal
+
+import faiss
+import numpy as np
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from index.durable import FileDigest
+from index.errors import SnapshotCorrupt, SnapshotVersion
+from index.spaces import SPACE_NAMES, SpaceInfo, SpaceName
+
+FORMAT = 1
+MANIFEST = "manifest.json"
+MAX_BYTES = 1 << 20  # a manifest has a few kilobytes
+
+
+class _Format(BaseModel):
+    format: Any
+
+
+class Manifest(BaseModel):
+    """One snapshot in words.
+
+    Attributes:
+        generation: its number, from 1 on. created_at: in UTC. spaces: by name, at least one.
+        files: sha256 and size of every file but this one. versions: of the libraries that wrote them.
+        source: what the publisher wants to remember: counts, model, how far the catalog was.
+    """
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+    format: Literal[1] = 1
+    generation: int = Field(ge=1)
+    created_at: AwareDatetime
+    spaces: dict[SpaceName, SpaceInfo] = Field(min_length=1)
+    files: dict[str, FileDigest]
+    versions: dict[str, str]
+    source: dict[str, Any]
+
+    @model_validator(mode="after")
+    def _spaces_and_files_agree(self) -> "Manifest":
+        for name, info in self.spaces.items():
+            if info.name != name or info.count < 1 or info.dimension < 1:
+                raise ValueError(f"space {name} is stated as {info.name} with {info.count} x {info.dimension} numbers")
+            for file in required_files(name):
+                if file not in self.files:
+                    raise ValueError(f"space {name} lacks its file {file}")
+        known = {file for name in self.spaces for file in (*required_files(name), generated_file(name))}
+        if unknown := sorted(set(self.files) - known):
+            raise ValueError(f"it names files that belong to no space: {', '.join(unknown)}")
+        return self
+
+    @property
+    def size_bytes(self) -> int:
+        """Bytes of all files but the manifest."""
+        return sum(digest.size for digest in self.files.values())
+
+    def to_bytes(self) -> bytes:
+        """The file's content: UTF-8 JSON."""
+        return self.model_dump_json(indent=2).encode() + b"\n"
+
+
+def index_file(space: str) -> str:
+    """Name of the FAISS index of a space."""
+    return f"{space}.faiss"
+
+
+def ids_file(space: str) -> str:
+    """Name of the movie ids of a space: .npy, int64 (n,), in the order of the rows."""
+    return f"{space}.ids.npy"
+
+
+def generated_file(space: str) -> str:
+    """Name of the flags of a space: .npy, uint8 (n,), 1 for a title card. Not every space has them."""
+    return f"{space}.generated.npy"
+
+
+def required_files(space: str) -> tuple[str, str]:
+    """The files that no space goes without."""
+    return index_file(space), ids_file(space)
+
+
+def read_manifest(folder: Path) -> tuple[Manifest, bytes]:
+    """The manifest of a snapshot's folder, and the bytes it was read from.
+
+    Raises:
+        SnapshotCorrupt: it is missing or not a manifest. SnapshotVersion: it is of another format.
+    """
+    path = folder / MANIFEST
+    try:
+        with path.open("rb") as file:
+            content = file.read(MAX_BYTES + 1)
+    except OSError as err:
+        raise SnapshotCorrupt(path, f"it cannot be read ({err.strerror})") from err
+    if len(content) > MAX_BYTES:
+        raise SnapshotCorrupt(path, f"it is over {MAX_BYTES} bytes long")
+    return parse_manifest(content, path), content
+
+
+def parse_manifest(content: bytes, path: Path) -> Manifest:
+    """The manifest in these bytes; `path` is where they came from.
+
+    Raises:
+        SnapshotCorrupt: not a manifest. SnapshotVersion: of another format.
+    """
+    try:
+        found = _Format.model_validate_json(content).format
+        if found != FORMAT:
+            raise SnapshotVersion(found, FORMAT)
+        return Manifest.model_validate_json(content)
+    except ValidationError as err:
+        first = err.errors(include_url=False, include_input=False)[0]
+        where = ".".join(map(str, first["loc"])) or "the file"
+        raise SnapshotCorrupt(path, f"not a manifest: {where}: {first['msg']}") from err
+
+
+def new_manifest(
+    generation: int,
+    created_at: datetime,
+    spaces: Mapping[SpaceName, SpaceInfo],
+    files: Mapping[str, FileDigest],
+    source: Mapping[str, Any],
+) -> Manifest:
+    """A manifest of these files, with the versions of the libraries at hand."""
+    return Manifest(
+        generation=generation,
+        created_at=created_at,
+        spaces={name: spaces[name] for name in SPACE_NAMES if name in spaces},
+        files=dict(files),
+        versions={"faiss": str(faiss.__version__), "numpy": np.__version__},
+        source=dict(source),
+    )

@@ -1,0 +1,147 @@
+"""One opened snapshot: every space it has, verified, ready to be asked."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from index.durable import digest_of
+from index.errors import NoSuchSpace, SnapshotCorrupt, VectorIndexError
+from index.flat import FlatSpace, Kind, Neighbour
+from index.flat_files import open_flat
+from index.manifest import Manifest, generated_file, ids_file, index_file, read_manifest
+from index.spaces import SpaceInfo, SpaceName
+from index.vectors import checked_ids
+
+
+class Space(Protocol):
+    """What a snapshot asks of the vectors of one kind, however they are searched."""
+
+    info: SpaceInfo
+
+    def has(self, movie_id: int) -> bool:
+        """True when the movie has a vector here."""
+
+    def vector(self, movie_id: int) -> NDArray[np.float32]:
+        """The movie's vector as it is stored, float32 (d,)."""
+
+    def is_generated(self, movie_id: int) -> bool:
+        """True when the movie's vector is that of a title card."""
+
+    def search_movie(self, movie_id: int, k: int, kind: Kind = "same") -> list[Neighbour]:
+        """The movies nearest to this one, without itself, best first."""
+
+    def search_vector(self, vector: NDArray[np.float32], k: int, kind: Kind = "any") -> list[Neighbour]:
+        """The movies nearest to a vector, best first."""
+
+
+class Snapshot:
+    """A published version, open for questions; immutable, so a request takes it once and threads share it.
+
+    Attributes:
+        generation: its number, the `X-Index-Version` of every answer from it. manifest: what it was published as.
+    """
+
+    def __init__(self, manifest: Manifest, spaces: Mapping[SpaceName, Space]) -> None:
+        self.manifest = manifest
+        self._spaces = dict(spaces)
+
+    @classmethod
+    def open(cls, folder: Path, manifest: Manifest | None = None) -> "Snapshot":
+        """Opens a version's folder after comparing every file with the manifest; the indexes stay on disk, mapped.
+
+        Args:
+            folder: of one version. manifest: what the files must be, by default the folder's own manifest.
+
+        Raises:
+            SnapshotCorrupt: a file is missing, foreign or damaged; the message names it.
+            SnapshotVersion: written by another version of Posterity.
+
+        Cost: reads every byte once, 0.9 s per GB from a warm disk cache.
+        """
+        manifest = manifest or read_manifest(folder)[0]
+        _verify_files(folder, manifest)
+        return cls(manifest, {name: _open_space(folder, info, manifest) for name, info in manifest.spaces.items()})
+
+    @property
+    def generation(self) -> int:
+        """The number of this version, from 1 on."""
+        return self.manifest.generation
+
+    def space(self, name: SpaceName) -> Space:
+        """The vectors of one kind.
+
+        Raises:
+            NoSuchSpace: this version was published without them.
+        """
+        if name not in self._spaces:
+            raise NoSuchSpace(name, tuple(self._spaces))
+        return self._spaces[name]
+
+    def has(self, by: SpaceName, movie_id: int) -> bool:
+        """True when the movie can be asked about by this kind; False too when the snapshot lacks the kind."""
+        return by in self._spaces and self._spaces[by].has(movie_id)
+
+    def similar(self, by: SpaceName, movie_id: int, k: int, kind: Kind = "same") -> list[Neighbour]:
+        """The movies most similar to this one, without itself, best first, ties by movie_id.
+
+        Args:
+            by: looks alike or liked alike. movie_id: asked about. k: how many, taken as 1..100.
+            kind: among which; `same` answers real posters with real ones and title cards with title cards.
+
+        Raises:
+            NoSuchSpace: this version was published without that kind. NotInIndex: the movie has no vector in it.
+        """
+        return self.space(by).search_movie(movie_id, k, kind)
+
+
+def anonymous_bytes(manifest: Manifest) -> int:
+    """Memory that a loaded snapshot takes for itself, for ids, their order and flags.
+
+    The vectors are mapped files: the kernel shares them between processes and may drop them at any time.
+    """
+    return sum(32 * info.count for info in manifest.spaces.values())
+
+
+def _verify_files(folder: Path, manifest: Manifest) -> None:
+    for name, stated in manifest.files.items():
+        path = folder / name
+        try:
+            if path.is_symlink() or not path.is_file():
+                raise SnapshotCorrupt(path, "it is missing or not a plain file")
+            size = path.stat().st_size
+            if size != stated.size:
+                raise SnapshotCorrupt(path, f"it has {size} bytes and should have {stated.size}")
+            if digest_of(path) != stated:
+                raise SnapshotCorrupt(path, "its content is not what was published (sha256 differs)")
+        except OSError as err:
+            raise SnapshotCorrupt(path, f"it cannot be read ({err.strerror})") from err
+
+
+def _open_space(folder: Path, info: SpaceInfo, manifest: Manifest) -> Space:
+    movie_ids = _array(folder / ids_file(info.name), np.dtype(np.int64), info.count)
+    generated = None
+    if generated_file(info.name) in manifest.files:
+        generated = _array(folder / generated_file(info.name), np.dtype(np.uint8), info.count)
+    try:
+        index = open_flat(folder / index_file(info.name), info)
+        return FlatSpace(info, index, checked_ids(movie_ids), generated)
+    except OSError as err:
+        raise SnapshotCorrupt(folder / index_file(info.name), f"it cannot be read ({err.strerror})") from err
+    except SnapshotCorrupt:
+        raise
+    except VectorIndexError as err:
+        raise SnapshotCorrupt(folder, f"its {info.name} vectors are not usable: {err}") from err
+
+
+def _array(path: Path, dtype: np.dtype[Any], count: int) -> NDArray[Any]:
+    try:
+        array: NDArray[Any] = np.load(path, allow_pickle=False)
+    except (OSError, ValueError, EOFError) as err:
+        raise SnapshotCorrupt(path, "it is not an array file of NumPy") from err
+    if array.dtype != dtype or array.shape != (count,):
+        raise SnapshotCorrupt(path, f"it holds {array.dtype} {array.shape}, not {dtype} ({count},)")
+    array.setflags(write=False)
+    return array
