@@ -9,6 +9,7 @@ from pydantic import BaseModel, Field
 from catalog.entries import Job, Movie, State
 from catalog.presence import Worker
 from index.snapshot import Snapshot
+from index.versions import VersionInfo
 
 By = Literal["poster", "ratings"]
 SPACES: tuple[By, ...] = ("poster", "ratings")
@@ -122,10 +123,12 @@ class SnapshotAnswer(BaseModel):
     """One published snapshot that is still kept."""
 
     generation: int
-    created_at: str | None = Field(description="RFC 3339, UTC.")
-    current: bool = Field(description="Whether CURRENT names it: then it is the one being served.")
+    created_at: datetime | None
+    current: bool = Field(description="Whether it is the published one.")
     spaces: dict[str, int] = Field(description="Vectors by kind of evidence.")
     size_bytes: int
+    valid: bool = Field(description="Whether its files are there in their sizes; rolling back compares the content.")
+    why: str | None = Field(description="What is wrong with it.")
 
 
 class SnapshotsAnswer(BaseModel):
@@ -205,6 +208,19 @@ def _job_fields(job: Job) -> dict[str, Any]:
         "created_at": moment(job.created_at),
         "finished_at": None if job.finished_at is None else moment(job.finished_at),
     }
+
+
+def snapshot_answer(version: VersionInfo) -> SnapshotAnswer:
+    """The published version as the API shows it."""
+    return SnapshotAnswer(
+        generation=version.generation,
+        created_at=version.created_at,
+        current=version.current,
+        spaces={space.name: space.count for space in version.spaces},
+        size_bytes=version.size_bytes,
+        valid=version.valid,
+        why=version.why,
+    )
 
 
 def worker_seen(worker: Worker) -> WorkerSeen:

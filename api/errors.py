@@ -94,12 +94,17 @@ class NotReady(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """How one kind of error is answered; `members` are attributes of the error that the answer carries too."""
+    """How one kind of error is answered.
+
+    `members` are attributes of the error that the answer carries too; `says` stands for a message that names files or
+    addresses of the server.
+    """
 
     status: int
     code: str
     retry_after_s: int | None = None
     members: Sequence[str] = ()
+    says: str = ""
 
 
 RULES: dict[type[Exception], Rule] = {
@@ -114,10 +119,10 @@ RULES: dict[type[Exception], Rule] = {
     NotPublished: Rule(409, "not_in_snapshot", RETRY_LATER_S, members=("movie_id", "state", "generation")),
     ConflictingMovie: Rule(409, "conflicting_movie", members=("position",)),
     JobRunning: Rule(409, "job_running", members=("job_id",)),
-    PublishBusy: Rule(409, "publication_running", RETRY_LATER_S),
+    PublishBusy: Rule(409, "publication_running", RETRY_LATER_S, says="another rebuild or rollback runs: wait for it"),
     SnapshotError: Rule(409, "snapshot_unusable"),
-    CatalogBusy: Rule(503, "catalog_busy", RETRY_SOON_S),
-    IndexNotReady: Rule(503, "index_not_ready", RETRY_LATER_S),
+    CatalogBusy: Rule(503, "catalog_busy", RETRY_SOON_S, says="the catalog did not answer in time: try again"),
+    IndexNotReady: Rule(503, "index_not_ready", RETRY_LATER_S, says="no snapshot can be served yet; see /readyz"),
     NotReady: Rule(503, "not_ready", RETRY_LATER_S, members=("checks",)),
     NoSpace: Rule(507, "no_space"),
 }
@@ -145,14 +150,17 @@ def problem_responses(*statuses: int) -> dict[str | int | HTTPStatus, Any]:
     """How a route declares its errors in the OpenAPI document."""
     schema = {"schema": {"$ref": f"#/components/schemas/{Problem.__name__}"}}
     return {
-        str(status): {"description": HTTPStatus(status).phrase, "content": {PROBLEM_TYPE: schema}} for status in statuses
+        str(status): {"description": HTTPStatus(status).phrase, "content": {PROBLEM_TYPE: schema}}
+        for status in statuses
     }
 
 
 def _named(err: Exception) -> Response:
     rule = RULES[next(kind for kind in type(err).__mro__ if kind in RULES)]
     members = {name: getattr(err, name) for name in rule.members}
-    response = _answer(rule.status, rule.code, str(err), getattr(err, "errors", ()), members)
+    if rule.says:
+        log.warning("request %s: %s", g.get("request_id"), err)
+    response = _answer(rule.status, rule.code, rule.says or str(err), getattr(err, "errors", ()), members)
     if rule.retry_after_s is not None:
         response.headers["Retry-After"] = str(rule.retry_after_s)
     if rule.status == HTTPStatus.UNAUTHORIZED:

@@ -31,9 +31,7 @@ MAX_MOVIES = 500  # of one request; reliability.md section 10
 RETRY_AFTER_S = 1  # a poster is usually embedded within seconds
 POSTER_AGE_S = {True: 60, False: 86_400}  # a title card makes way for a real poster when one arrives
 
-routes = APIBlueprint(
-    "movies", __name__, abp_tags=[Tag(name="movies")], abp_responses=problem_responses(400, 500, 503)
-)
+routes = APIBlueprint("movies", __name__, abp_tags=[Tag(name="movies")], abp_responses=problem_responses(400, 500, 503))
 
 
 class MovieGiven(BaseModel, extra="forbid"):
@@ -111,7 +109,7 @@ def show(path: MoviePath) -> dict[str, Any]:
 _IMAGE = {"schema": {"type": "string", "format": "binary"}}
 _POSTER = {
     "description": "The picture; X-Poster-Source says where it is from.",
-    "content": {kind: _IMAGE for kind in ("image/jpeg", "image/png", "image/webp")},
+    "content": dict.fromkeys(("image/jpeg", "image/png", "image/webp"), _IMAGE),
 }
 
 

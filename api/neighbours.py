@@ -1,17 +1,16 @@
 """The neighbours of one movie with what the catalog knows about them; pages and JSON share it."""
 
 from dataclasses import dataclass
-from typing import Literal
 
 from api.answers import By, SimilarMovie, poster_url
 from api.errors import NotEmbedded, NotPublished, NotRated
 from catalog.catalog import Catalog
 from catalog.entries import Movie, State
 from catalog.errors import UnknownMovie
+from index.flat import Kind
 from index.snapshot import Snapshot
 
 DIGITS = 6  # float32 carries about seven
-Kind = Literal["same", "any", "real", "generated"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,8 +9,9 @@ from pydantic import BaseModel, Field, ValidationInfo, field_validator
 from api.answers import By, SimilarAnswer
 from api.errors import problem_responses
 from api.fields import K, MovieId
-from api.neighbours import Kind, Question, similar_movies
+from api.neighbours import Question, similar_movies
 from api.services import catalog, served, snapshot
+from index.flat import Kind
 
 Generated = Literal["exclude", "only", "any"]
 KINDS: dict[Generated | None, Kind] = {None: "same", "exclude": "real", "only": "generated", "any": "any"}

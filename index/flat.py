@@ -132,7 +132,7 @@ class FlatSpace:
                 return []
             approximate, found = self._index.search(query[None], wanted, params=selected)
             rows = found[0][(found[0] >= 0) & (found[0] != (-1 if own is None else own))]
-            scores = np.clip(self._scores(rows, query), low, high)
+            scores = np.clip(self._scores(rows, query), low, high) + np.float32(0)  # no -0.0
             best = np.lexsort((self._movie_ids[rows], -scores))[:k]
             if wanted == len(self) or found[0][-1] < 0:
                 break  # every row that is let through was seen

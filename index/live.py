@@ -74,7 +74,11 @@ class LiveSnapshot:
                 return False
             self._tried, self._seen = True, stamp
             before = self._snapshot
-            self._load()
+            try:
+                self._load()
+            except Exception as err:
+                self._fail(f"unforeseen {type(err).__name__}: see the log")
+                raise
             return self._snapshot is not before
 
     def watch(self, interval_s: float = 1.0) -> None:
@@ -99,8 +103,7 @@ class LiveSnapshot:
         while not stop.wait(interval_s * draw.uniform(1 - JITTER, 1 + JITTER)):
             try:
                 self.refresh()
-            except Exception as err:  # a follower that died would serve an old snapshot for ever, and nobody would know
-                self._fail(f"unforeseen {type(err).__name__}: see the log")
+            except Exception:  # a follower that died would serve an old snapshot for ever, and nobody would know
                 log.exception("the snapshot could not be refreshed")
 
     def _stamp(self) -> _Stamp:

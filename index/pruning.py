@@ -45,11 +45,20 @@ def prune(root: Path, now: float | None = None) -> list[int]:
     for version in _unneeded(versions):
         if _young(version, now) and free_bytes(root) > SPARE * versions[0].size_bytes:
             continue
-        aside = temporary_folder(root, version.generation, os.getpid())
-        rename_durably(version_folder(root, version.generation), aside)  # so that no half version is ever to be seen
-        remove_folder(aside)
+        remove_version(root, version.generation)
         removed.append(version.generation)
     return removed
+
+
+def remove_version(root: Path, generation: int) -> None:
+    """Removes a version, of which no half is ever to be seen; only for who holds the lock.
+
+    Raises:
+        OSError: something could not be removed.
+    """
+    aside = temporary_folder(root, generation, os.getpid())
+    rename_durably(version_folder(root, generation), aside)
+    remove_folder(aside)
 
 
 def _unneeded(versions: list[VersionInfo]) -> list[VersionInfo]:

@@ -27,7 +27,7 @@ from index.flat_files import write_flat
 from index.layout import Current, generations, move_current, temporary_folder, version_folder
 from index.locking import publish_lock
 from index.manifest import MANIFEST, Manifest, generated_file, ids_file, index_file, new_manifest
-from index.pruning import prune, remove_leftovers
+from index.pruning import prune, remove_leftovers, remove_version
 from index.verification import verify_apart
 from index.versions import served_generation
 
@@ -68,6 +68,8 @@ def publish(root: Path, contents: SnapshotContents, progress: Progress | None = 
     with publish_lock(root):
         remove_leftovers(root)
         needed = int(ROOM * sum(space.size_bytes for space in spaces))
+        if free_bytes(root) < needed:
+            _prune(root)
         if free_bytes(root) < needed:
             raise NoSpace(root, needed, free_bytes(root))
         generation = next_generation(root)
@@ -133,7 +135,7 @@ def _undo(draft: _Draft) -> None:
         if draft.folder.exists():
             remove_folder(draft.folder)
         if made.exists() and served_generation(draft.root) != draft.generation:
-            remove_folder(made)
+            remove_version(draft.root, draft.generation)
     except OSError as err:
         log.warning("%s could not be cleared away (%s): the next rebuild does it", draft.folder, err)
 

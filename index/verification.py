@@ -117,7 +117,7 @@ def main(arguments: list[str]) -> int:
             manifest = read_manifest(folder)[0]
         verify(folder, manifest)
     except (VectorIndexError, OSError) as err:
-        print(getattr(err, "why", err) if isinstance(err, SnapshotCorrupt) and err.path == folder else err)
+        print(f"{err.path.name}: {err.why}" if isinstance(err, SnapshotCorrupt) else err)
         return 1
     return 0
 

@@ -33,7 +33,7 @@ def _style(face: Face, *palettes: str) -> Style:
 
 STYLES: dict[str, Style] = {
     "Action": _style(
-        "sans", "d7263d f9c80e 1b1b1e f6f1e7", "ff6b1a 1b1b1e ffd166 f6f1e7", "14213d fca311 e63946 f6f1e7"
+        "sans", "c81d35 f9c80e 1b1b1e f6f1e7", "ff6b1a 1b1b1e ffd166 f6f1e7", "14213d fca311 e63946 f6f1e7"
     ),
     "Adventure": _style(
         "serif", "f2c078 2f5d62 5e8b7e c8553d", "8ecae6 1d3557 457b9d ffb703", "e9c46a 264653 2a9d8f e76f51"
@@ -42,7 +42,7 @@ STYLES: dict[str, Style] = {
         "sans", "ffd23f ee4266 3bceac 0a1045", "6a4c93 ffca3a 8ac926 ff595e", "3bceac 0a1045 ffd23f ee4266"
     ),
     "Children": _style(
-        "sans", "f6f1e7 e4572e 17bebb ffc914", "ffc914 2e86ab e4572e f6f1e7", "a8dadc e63946 1d3557 ffd166"
+        "sans", "f6f1e7 e4572e 17bebb ffc914", "ffc914 1f7195 e4572e f6f1e7", "a8dadc cf2a3a 1d3557 ffd166"
     ),
     "Comedy": _style(
         "sans",
@@ -73,13 +73,13 @@ STYLES: dict[str, Style] = {
     ),
     "IMAX": _style("sans", "03256c 2541b2 1768ac 06bee1", "2d0a31 6a0572 ab83a1 f7b32b"),
     "Musical": _style(
-        "serif", "f7c6c7 7b1e3a e4576b f9e0a2", "13315c f4d35e ee964b f6f1e7", "f4e9cd 468189 d1495b 17161a"
+        "serif", "f7c6c7 7b1e3a e4576b f9e0a2", "13315c f4d35e ee964b f6f1e7", "f4e9cd 39707a d1495b 17161a"
     ),
     "Mystery": _style(
         "serif", "1f3a3d e0c48c 356a69 f6f1e7", "2f2235 d9a5b3 5c4266 f1d38a", "d9d4c5 2d3142 7f8796 c8553d"
     ),
     "Romance": _style(
-        "serif", "fbd3d0 d7385e 84142d f6b8a0", "f4e4d7 e07a5f 81424f f2b5a7", "d8c4e2 a63d6e 5a2a5c f7b7a3"
+        "serif", "fbd3d0 c92c54 84142d f6b8a0", "f4e4d7 e07a5f 81424f f2b5a7", "d8c4e2 a63d6e 5a2a5c f7b7a3"
     ),
     "Sci-Fi": _style(
         "sans", "0b132b 5bc0be 1c2541 f5b841", "1d1a39 f39f5a 451952 e8bcb9", "e3e7e8 16324f 7fa6b8 ff5a36"
@@ -89,7 +89,7 @@ STYLES: dict[str, Style] = {
     ),
     "War": _style("sans", "c3b48b 4a5233 7a7a4a a63a1e", "5b5f4c e0d8bf 34382b c8a034", "d6cdb8 37474f 78857f b3261e"),
     "Western": _style(
-        "serif", "f0b25b b5461f 5a1f12 fbe3b3", "e98a53 6b2420 2f1712 ffd9a0", "7fb2b0 c2572b 5a2a1a f6e2b8"
+        "serif", "f0b25b b5461f 5a1f12 fbe3b3", "e98a53 6b2420 2f1712 ffd9a0", "7fb2b0 a8471d 5a2a1a f6e2b8"
     ),
     "(no genres listed)": _style(
         "serif", "e4e0d6 3d405b 81b29a e07a5f", "3d405b e4e0d6 81b29a f2cc8f", "cdd6d0 7a4a3a 40606b e9b872"

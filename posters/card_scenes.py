@@ -248,7 +248,7 @@ def curtain(canvas: Canvas, inks: Palette, dice: Dice) -> None:
                 (hem, h * 0.92),
                 (0, h * 0.92),
             ]
-            canvas.polygon([(1 - px if side else px, py) for px, py in edges], inks.figure if fold % 2 else inks.second)
+            canvas.polygon([(1 - px if side else px, py) for px, py in edges], inks.accent if fold % 2 else inks.second)
 
 
 def rocket(canvas: Canvas, inks: Palette, dice: Dice) -> None:

@@ -14,7 +14,7 @@ Face = Literal["sans", "serif"]
 FILES: dict[Face, str] = {"sans": "RobotoCondensed-Bold.ttf", "serif": "SourceSerifPro-Bold.ttf"}
 LEADING = 1.06  # line to line, in font sizes: tight, as display type is set
 SMALLEST = 12  # pixels; below it the end of the title is cut instead
-BREAK_WORDS_BELOW = 24  # pixels; above it a long word makes the type smaller, below it the word is broken
+BREAK_WORDS_BELOW = 17  # pixels; above it a long word makes the type smaller, below it the word is broken
 ABSENT = "\uffff"  # a noncharacter: every font draws its "missing glyph" box for it
 MAX_CHARACTERS = 400  # the API takes titles of 300; more would only be measured to be cut off
 
@@ -127,6 +127,8 @@ def _pieces(word: str, face: Face, size: int, width: float) -> list[str]:
 
 def _even(words: Sequence[str], face: Face, size: int, lines: list[str], box: TextBox) -> SetText:
     """Draws the lines in to the narrowest width that needs no further line: no lonely last word."""
+    if size < BREAK_WORDS_BELOW:  # a narrower width would break words that are whole
+        return _measured(lines, face, size)
     narrow, wide, best = box.width // 3, box.width, lines
     while wide - narrow > 4:
         middle = (narrow + wide) // 2

@@ -41,6 +41,19 @@ UPRIGHT = {  # EXIF orientation -> how to turn the picture upright
     8: Image.Transpose.ROTATE_90,
 }
 ORIENTATION_TAG = 0x0112
+# What Pillow raises on EXIF that is broken; the picture itself is then shown as it is.
+BROKEN_EXIF = (
+    ArithmeticError,
+    AttributeError,
+    EOFError,
+    LookupError,
+    OSError,
+    SyntaxError,
+    TypeError,
+    ValueError,
+    Warning,
+    struct.error,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,7 +153,10 @@ def _webp_canvas(content: bytes) -> tuple[int, int]:
 
 
 def _upright(image: Image.Image) -> Image.Image:
-    turn = UPRIGHT.get(image.getexif().get(ORIENTATION_TAG, 1))
+    try:
+        turn = UPRIGHT.get(image.getexif().get(ORIENTATION_TAG, 1))
+    except BROKEN_EXIF:
+        turn = None
     if turn is None:
         return image
     turned = image.transpose(turn)

@@ -19,7 +19,8 @@ BUILD_SOFT_LIMIT_S, BUILD_HARD_LIMIT_S = 3600, 3700  # a train or rebuild; its b
 
 def create_celery(broker_url: str) -> Celery:
     """Celery on this broker, with the queues `fetch`, `embed` and `build`."""
-    app = Celery("posterity", broker=broker_url)
+    # A host name that means nothing keeps kombu from warning that it is missing.
+    app = Celery("posterity", broker="memory://localhost/" if broker_url.startswith("memory://") else broker_url)
     app.conf.update(_settings(broker_url))
     return app
 

@@ -8,12 +8,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from ratings.errors import RatingsError
-
 from catalog.catalog import Catalog
 from catalog.entries import Job, Reason
 from catalog.errors import CatalogError, LeaseLost
 from index.errors import VectorIndexError
+from ratings.errors import RatingsError
 from workers.reporting import Report
 
 log = logging.getLogger(__name__)

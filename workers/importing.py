@@ -7,14 +7,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from ratings.columns import RatingColumns, read_parquet, write_parquet
-from ratings.reading import read_ratings_csv
 
 from catalog.catalog import Catalog
 from catalog.entries import FileReport
 from catalog.movielens import read_movies
 from catalog.movies import Ratings
 from catalog.ratings import RatingSet
+from ratings.columns import RatingColumns, read_parquet, write_parquet
+from ratings.reading import read_ratings_csv
 
 SET_NAME = "movielens"
 RATINGS_FOLDER = "ratings"

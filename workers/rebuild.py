@@ -7,13 +7,13 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from ratings.neighbours import neighbour_vectors
 
 from catalog.catalog import Catalog
 from catalog.posters import StoredVector
 from index.contents import SnapshotContents, SpaceContents
 from index.publishing import publish
 from index.records import decode_records
+from ratings.neighbours import METRIC, neighbour_vectors
 from workers.reporting import Report
 from workers.train import newest_model
 
@@ -87,8 +87,8 @@ def _rating_space(catalog: Catalog, models_dir: Path) -> tuple[str | None, Space
         return None, None
     job, model = newest
     name = str(job.result["model"])
-    movie_ids, vectors, metric = neighbour_vectors(model)
-    space = SpaceContents("ratings", vectors.shape[1], metric, name, movie_ids, [vectors])
+    movie_ids, vectors = neighbour_vectors(model)
+    space = SpaceContents("ratings", vectors.shape[1], METRIC, name, movie_ids, [vectors])
     return name, space
 
 

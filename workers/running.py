@@ -2,8 +2,10 @@
 
 import os
 import socket
+import warnings
 from collections.abc import Sequence
 
+from celery.platforms import SecurityWarning
 from celery.signals import worker_ready, worker_shutting_down
 
 from catalog.catalog import Catalog
@@ -31,6 +33,8 @@ def run_worker(settings: Settings, kinds: Sequence[Kind], concurrency: int = 1) 
         publish_every_s=settings.publish_every_s,
         embedded=settings.embedded,
     )
+    # Celery warns root because of pickle, which is switched off here; containers run as they run.
+    warnings.filterwarnings("ignore", category=SecurityWarning)
     sweepers: list[Sweeper] = []
 
     def start_sweeping(**_: object) -> None:

@@ -5,8 +5,6 @@ import os
 from functools import cached_property
 from typing import Any
 
-from ratings.sgd import FactorOptions
-
 from catalog.catalog import Catalog
 from catalog.entries import Kind
 from config.loading import load_settings
@@ -14,6 +12,7 @@ from config.settings import Settings
 from posters.encoder import Encoder
 from posters.poster import PosterImage, PosterRequest, PosterSource
 from posters.sources import first_poster, open_sources
+from ratings.sgd import FactorOptions
 from workers.building import Work, build_due
 from workers.embed import EmbedLimits, embed_due
 from workers.enqueue import Bell
@@ -84,6 +83,7 @@ def works(settings: Settings, catalog: Catalog) -> dict[str, Work]:
 
 def open_encoder(settings: Settings) -> Encoder:
     """The encoder that the settings name; importing TensorFlow takes 4 to 15 s."""
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # a page of notes about instructions and absent GPUs
     from posters.vgg16 import PosterEncoder
 
     encoder = PosterEncoder(settings.weights, settings.threads)

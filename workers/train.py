@@ -4,11 +4,11 @@ import time
 from pathlib import Path
 from typing import Any
 
-from ratings.model import FactorModel
-from ratings.sgd import EpochReport, FactorOptions, fit_factors
-
 from catalog.catalog import Catalog
 from catalog.entries import Job
+from ratings.model import FactorModel
+from ratings.sgd import EpochReport, FactorOptions
+from ratings.training import train_factors
 from workers.importing import load_ratings
 from workers.reporting import Report
 
@@ -26,11 +26,11 @@ def train(catalog: Catalog, models_dir: Path, options: FactorOptions, report: Re
     def epoch(done: EpochReport) -> None:
         report(f"training, validation RMSE {done.validation_rmse:.4f}", done.epoch, done.max_epochs)
 
-    model = fit_factors(columns, options, epoch)
+    model = train_factors(columns, options, epoch)
     name = f"factors-{time.strftime('%Y%m%dT%H%M%S', time.gmtime())}-{time.time_ns() % 1_000_000:06d}"
     model.save(models_dir / name)
     _forget_old(models_dir)
-    return {"model": name, **model.metrics}
+    return {"model": name, **{key: value for key, value in model.metrics.items() if key != "curve"}}
 
 
 def newest_model(catalog: Catalog, models_dir: Path) -> tuple[Job, FactorModel] | None:

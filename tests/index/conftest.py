@@ -96,6 +96,7 @@ class FaultyOs:
 
     def __init__(self, at: int, errno: int | None) -> None:
         self.at, self.errno, self.steps = at, errno, 0
+        self.log: list[str] = []
 
     def __getattr__(self, name: str) -> Any:
         real = getattr(os, name)
@@ -104,6 +105,8 @@ class FaultyOs:
 
         def step(*args: Any) -> Any:
             self.steps += 1
+            target = Path(f"/proc/self/fd/{args[0]}").readlink() if isinstance(args[0], int) else args[0]
+            self.log.append(f"{name} {Path(target).name}")
             if self.errno is None and self.steps >= self.at:
                 if self.steps == self.at and name == "write":
                     real(args[0], bytes(args[1])[: len(args[1]) // 2])  # torn
@@ -117,7 +120,7 @@ class FaultyOs:
 
 @pytest.fixture
 def faults(monkeypatch: pytest.MonkeyPatch) -> Any:
-    """`faults.at(n, errno)`: every disk step counts, the nth fails; without errno the process counts as killed there."""
+    """`faults.at(n, errno)`: the nth disk step fails; without errno the process counts as killed there."""
 
     def at(step: int, errno: int | None = None) -> FaultyOs:
         shim = FaultyOs(step, errno)

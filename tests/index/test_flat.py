@@ -148,7 +148,7 @@ def test_poster_scores_stay_in_0_to_1_and_cosines_in_minus_1_to_1(flat_space):
 
 
 def test_a_negative_poster_score_does_not_hide_a_smaller_id_behind_the_cut(flat_space):
-    rows = np.array([[1, 0]] + [[-1, -i] for i in range(60, 0, -1)], dtype=np.float32)
+    rows = np.array([[1, 0]] + [[-1, -i] for i in range(1, 61)], dtype=np.float32)  # all of them score 0
     found = flat_space(np.arange(1, 62), rows).search_movie(1, 3)
     assert found == [Neighbour(2, 0.0), Neighbour(3, 0.0), Neighbour(4, 0.0)]
 

@@ -64,6 +64,6 @@ def test_what_was_written_is_read_back_mapped(tmp_path):
 def test_a_foreign_file_is_refused_in_one_line_that_names_it(tmp_path, name):
     path = tmp_path / "poster.faiss"
     path.write_bytes(FOREIGN[name])
-    with pytest.raises(SnapshotCorrupt, match="poster.faiss") as raised:
+    with pytest.raises(SnapshotCorrupt, match=r"poster\.faiss") as raised:
         open_flat(path, INFO)
     assert "\n" not in str(raised.value)

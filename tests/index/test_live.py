@@ -5,8 +5,11 @@ import numpy as np
 import pytest
 
 from index import live as live_module
+from index.durable import digest_of
 from index.errors import IndexNotReady
+from index.layout import Current, move_current
 from index.live import LiveSnapshot
+from index.manifest import MANIFEST
 from index.publishing import publish
 from index.versions import rollback
 
@@ -170,6 +173,7 @@ def test_an_unforeseen_error_does_not_end_the_thread(tmp_path, contents, monkeyp
     publish(tmp_path, contents(0))
     live = Followed(tmp_path)
     live.get()
+    publish(tmp_path, contents(1))
     calls, told = [], threading.Event()
 
     def broken(folder, manifest):
@@ -182,7 +186,6 @@ def test_an_unforeseen_error_does_not_end_the_thread(tmp_path, contents, monkeyp
     opened = live_module.Snapshot.open
     monkeypatch.setattr(live_module.Snapshot, "open", broken)
     monkeypatch.setattr(live_module, "RETRY_S", 0.0)
-    publish(tmp_path, contents(1))
     live.watch(0.001)
     assert told.wait(10)
     live.close()
@@ -207,10 +210,6 @@ def test_while_versions_change_every_answer_is_that_of_its_own_version(tmp_path,
     threads = [threading.Thread(target=ask) for _ in range(2)]
     for thread in threads:
         thread.start()
-    from index.durable import digest_of
-    from index.layout import Current, move_current
-    from index.manifest import MANIFEST
-
     draw = np.random.default_rng(0)
     for generation in draw.integers(1, 4, 30).tolist():
         sha256 = digest_of(tmp_path / f"v{generation:08d}" / MANIFEST).sha256

@@ -198,7 +198,7 @@ def test_a_caller_that_fails_in_the_middle_leaves_nothing(tmp_path, contents):
 def test_too_little_room_is_said_before_anything_is_written(tmp_path, contents, monkeypatch):
     state = namedtuple("State", "f_bavail f_frsize")(5, 4096)
     monkeypatch.setattr(durable.os, "statvfs", lambda _: state)
-    with pytest.raises(NoSpace, match="are needed and 0.0 MiB are free") as raised:
+    with pytest.raises(NoSpace, match=r"are needed and 0\.0 MiB are free") as raised:
         publish(tmp_path, contents())
     assert raised.value.free == 20480
     assert raised.value.needed > 2.2 * (40 * 96 + 30 * 8) * 4
@@ -405,7 +405,8 @@ def test_the_index_room_brings_no_other_room_and_no_tensorflow():
         """
         import sys
         import index.publishing, index.live, index.versions, index.records
-        print([name for name in ("tensorflow", "flask", "celery", "config", "catalog", "posters") if name in sys.modules])
+        others = ("tensorflow", "flask", "celery", "config", "catalog", "posters", "ratings")
+        print([name for name in others if name in sys.modules])
         """
     )
     assert listed.stdout.strip() == "[]", listed.stderr
@@ -416,4 +417,35 @@ def test_a_published_manifest_is_what_publish_returned(tmp_path, contents):
     assert read_manifest(tmp_path / "v00000001")[0] == manifest
     assert manifest.spaces["poster"] == SpaceInfo("poster", 96, "float32", "cosine", "toy", 40)
     assert isinstance(Snapshot.open(tmp_path / "v00000001").space("poster"), FlatSpace)
-    assert os.listdir(tmp_path / "v00000001")  # noqa: PTH208 - still there
+
+
+@pytest.mark.usefixtures("verified_here")
+def test_everything_is_on_the_disk_before_the_name_that_shows_it(tmp_path, contents, faults):
+    shim = faults.at(10**9)
+    publish(tmp_path, contents())
+    aside = f".tmp-1-{os.getpid()}"
+    for file in ("poster.faiss", "ratings.ids.npy", "manifest.json"):
+        assert shim.log.index(f"fsync {file}") > max(i for i, op in enumerate(shim.log) if op == f"write {file}")
+    assert shim.log.index("open manifest.json") > max(i for i, op in enumerate(shim.log) if op.endswith("npy"))
+    tail = shim.log[shim.log.index("fsync manifest.json") :]
+    assert [op for op in tail if not op.startswith(("open", "fchmod"))] == [
+        "fsync manifest.json",
+        f"fsync {aside}",
+        f"rename {aside}",
+        f"fsync {tmp_path.name}",
+        "write CURRENT.tmp",
+        "fsync CURRENT.tmp",
+        "replace CURRENT.tmp",
+        f"fsync {tmp_path.name}",
+    ]
+
+
+@pytest.mark.usefixtures("verified_here")
+def test_on_a_full_disk_old_versions_give_way_before_a_rebuild_is_refused(tmp_path, contents, monkeypatch):
+    for seed in range(5):
+        publish(tmp_path, contents(seed))
+    monkeypatch.setattr(publishing, "free_bytes", lambda _: 1000)
+    monkeypatch.setattr("index.pruning.free_bytes", lambda _: 1000)
+    with pytest.raises(NoSpace):
+        publish(tmp_path, contents())
+    assert generations(tmp_path) == [3, 4, 5]

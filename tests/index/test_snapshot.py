@@ -5,6 +5,8 @@ import faiss
 import numpy as np
 import pytest
 
+from index.contents import SnapshotContents
+from index.durable import digest_of
 from index.errors import IndexNotReady, NoSuchSpace, NotInIndex, SnapshotCorrupt
 from index.live import LiveSnapshot
 from index.manifest import read_manifest
@@ -181,8 +183,6 @@ def test_a_file_that_fits_its_sha256_but_not_its_manifest_is_refused(two, name):
     folder = root / "v00000002"
     damage(root, file, lambda _: content)
     manifest, _ = read_manifest(folder)
-    from index.durable import digest_of
-
     lying = manifest.model_copy(update={"files": {**manifest.files, file: digest_of(folder / file)}})
     with pytest.raises(SnapshotCorrupt, match=why) as raised:
         Snapshot.open(folder, lying)
@@ -190,8 +190,6 @@ def test_a_file_that_fits_its_sha256_but_not_its_manifest_is_refused(two, name):
 
 
 def test_a_kind_that_was_not_published_is_named_with_those_that_were(tmp_path, contents):
-    from index.contents import SnapshotContents
-
     publish(tmp_path, SnapshotContents((contents().spaces[1],)))
     snapshot = Snapshot.open(tmp_path / "v00000001")
     with pytest.raises(NoSuchSpace, match="no poster vectors, only: ratings"):

@@ -1,6 +1,7 @@
 import pytest
 
 from index.errors import SnapshotCorrupt
+from index.flat import FlatSpace, Neighbour
 from index.manifest import read_manifest
 from index.publishing import publish
 from index.verification import main, verify, verify_apart
@@ -26,8 +27,6 @@ def test_a_damaged_version_fails_in_its_own_process_with_the_file_named(folder, 
 
 
 def test_answers_that_differ_from_brute_force_are_found(folder, monkeypatch):
-    from index.flat import FlatSpace, Neighbour
-
     search = FlatSpace.search_vector
 
     def a_little_wrong(self, vector, k, kind="any"):

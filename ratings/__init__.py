@@ -1,0 +1,1 @@
+"""From ratings to vectors: reading them, the sparse matrix, explicit factors by SGD."""

@@ -1,0 +1,139 @@
+"""A trained model: factors with the ids of their rows, what they came from, and the folder they are kept in."""
+
+import hashlib
+import io
+import json
+import os
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ratings.errors import ModelCorrupt, UnknownUser, UnratedMovie
+
+FORMAT = 1
+ARRAYS, DESCRIPTION = "arrays.npz", "model.json"
+NAMES = (
+    "user_ids",
+    "movie_ids",
+    "n_ratings",
+    "user_biases",
+    "item_biases",
+    "user_factors",
+    "item_factors",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class FactorModel:
+    """Explicit factors of users and movies.
+
+    Attributes:
+        mu: mean of all ratings in stars. scale: least and greatest rating found, in stars.
+        user_ids, movie_ids: int64, sorted: whose rows these are. n_ratings: int64 (n_movies,).
+        user_biases, item_biases: float32 (n,). user_factors, item_factors: float32 (n, factors), not normalised.
+        options: how it was fitted. metrics: counts, errors and the learning curve; plain numbers.
+    """
+
+    mu: float
+    scale: tuple[float, float]
+    user_ids: NDArray[np.int64]
+    movie_ids: NDArray[np.int64]
+    n_ratings: NDArray[np.int64]
+    user_biases: NDArray[np.float32]
+    item_biases: NDArray[np.float32]
+    user_factors: NDArray[np.float32]
+    item_factors: NDArray[np.float32]
+    options: Mapping[str, Any]
+    metrics: Mapping[str, Any]
+
+    def predict(self, user_id: int, movie_id: int) -> float:
+        """The rating expected, in stars, within the scale found in the data.
+
+        Raises:
+            UnknownUser, UnratedMovie: the model has no row for them.
+        """
+        u, i = _row(self.user_ids, user_id), _row(self.movie_ids, movie_id)
+        if u is None:
+            raise UnknownUser(user_id)
+        if i is None:
+            raise UnratedMovie(movie_id)
+        affinity = float(self.user_factors[u] @ self.item_factors[i])
+        stars = self.mu + float(self.user_biases[u]) + float(self.item_biases[i]) + affinity
+        return min(max(stars, self.scale[0]), self.scale[1])
+
+    def save(self, folder: Path) -> None:
+        """Writes the folder whole or not at all; it must not exist yet.
+
+        Raises:
+            OSError: the disk is full or failing; nothing is left behind.
+        """
+        arrays = io.BytesIO()
+        np.savez(arrays, **{name: getattr(self, name) for name in NAMES})
+        content = arrays.getvalue()
+        about = {
+            "format": FORMAT,
+            "sha256": hashlib.sha256(content).hexdigest(),
+            "mu": self.mu,
+            "scale": list(self.scale),
+            "options": dict(self.options),
+            "metrics": dict(self.metrics),
+        }
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        temporary = folder.with_name(f".{folder.name}.{secrets.token_hex(4)}")
+        temporary.mkdir()
+        try:
+            _write(temporary / ARRAYS, content)
+            _write(temporary / DESCRIPTION, json.dumps(about, allow_nan=False, indent=1).encode())
+            temporary.rename(folder)
+            _sync(folder.parent)
+        except OSError:
+            for file in temporary.glob("*"):
+                file.unlink()
+            temporary.rmdir()
+            raise
+
+    @classmethod
+    def load(cls, folder: Path) -> Self:
+        """The model of a folder that `save` wrote.
+
+        Raises:
+            ModelCorrupt: missing, damaged, or of another format.
+        """
+        try:
+            about = json.loads((folder / DESCRIPTION).read_bytes())
+            content = (folder / ARRAYS).read_bytes()
+        except (OSError, ValueError) as err:
+            raise ModelCorrupt(folder, f"cannot be read: {err}") from err
+        if not isinstance(about, dict) or about.get("format") != FORMAT:
+            raise ModelCorrupt(folder, f"not a model of format {FORMAT}")
+        if hashlib.sha256(content).hexdigest() != about.get("sha256"):
+            raise ModelCorrupt(folder / ARRAYS, "its sha256 is not the one stated")
+        with np.load(io.BytesIO(content), allow_pickle=False) as arrays:
+            loaded = {name: arrays[name] for name in NAMES}
+        low, high = about["scale"]
+        return cls(mu=about["mu"], scale=(low, high), options=about["options"], metrics=about["metrics"], **loaded)
+
+
+def _row(ids: NDArray[np.int64], wanted: int) -> int | None:
+    place = int(np.searchsorted(ids, wanted))
+    return place if place < len(ids) and ids[place] == wanted else None
+
+
+def _write(path: Path, content: bytes) -> None:
+    with path.open("wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _sync(folder: Path) -> None:
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
