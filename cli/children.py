@@ -14,6 +14,7 @@ def run_child(*arguments: str) -> "subprocess.Popen[bytes]":
     return subprocess.Popen(  # noqa: S603 - our own program
         [sys.executable, "-m", "cli.main", *arguments],
         stdin=subprocess.PIPE,
+        stdout=2,  # what a library prints must not get between our results
         start_new_session=True,
         env=environment,
     )

@@ -2,6 +2,8 @@
 
 import logging
 import os
+import time
+from collections.abc import Callable
 from functools import cached_property
 from typing import Any
 
@@ -17,11 +19,14 @@ from workers.building import Work, build_due
 from workers.embed import EmbedLimits, embed_due
 from workers.enqueue import Bell
 from workers.fetch import FetchLimits, fetch_due
+from workers.quiet import quiet_stderr
 from workers.rebuild import rebuild
 from workers.reporting import Report
 from workers.train import train
 
 log = logging.getLogger(__name__)
+
+SLICE_S = 2.0  # long against a bell (0.2 s), short against the time another kind of work may wait for its turn
 
 
 class Runtime:
@@ -43,16 +48,18 @@ class Runtime:
         return open_encoder(self.settings)
 
     def fetch(self) -> None:
-        """Fetches one batch, then rings for what is due next."""
-        settings = self.settings
-        fetch_due(self.catalog, self._first_poster, FetchLimits(settings.fetch_batch, settings.lease_s))
+        """Fetches for about two seconds, one batch in hand at a time, then rings for what is due next."""
+        limits = FetchLimits(self.settings.fetch_batch, self.settings.lease_s)
+        _for_a_while(lambda: fetch_due(self.catalog, self._first_poster, limits))
         self._ring_if_due(Kind.EMBED, Kind.FETCH)
 
     def embed(self) -> None:
-        """Embeds one batch, then rings for what is due next; the encoder is loaded before any row is claimed."""
-        settings = self.settings
-        encoder = self.encoder
-        embed_due(self.catalog, encoder, EmbedLimits(settings.embed_batch, settings.lease_s))
+        """Embeds for about two seconds, one batch in hand at a time, then rings for what is due next.
+
+        The encoder is loaded before any row is claimed.
+        """
+        encoder, limits = self.encoder, EmbedLimits(self.settings.embed_batch, self.settings.lease_s)
+        _for_a_while(lambda: embed_due(self.catalog, encoder, limits))
         self._ring_if_due(Kind.EMBED, Kind.FETCH)
 
     def build(self) -> None:
@@ -69,6 +76,13 @@ class Runtime:
                 self.bell.ring(kind)
 
 
+def _for_a_while(step: Callable[[], int]) -> None:
+    """Repeats a step while it finds rows, for about two seconds: a bell costs more than a small batch."""
+    end = time.monotonic() + SLICE_S
+    while step() and time.monotonic() < end:
+        pass
+
+
 def works(settings: Settings, catalog: Catalog) -> dict[str, Work]:
     """The jobs of the `build` kind as plain functions."""
 
@@ -83,10 +97,10 @@ def works(settings: Settings, catalog: Catalog) -> dict[str, Work]:
 
 def open_encoder(settings: Settings) -> Encoder:
     """The encoder that the settings name; importing TensorFlow takes 4 to 15 s."""
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # a page of notes about instructions and absent GPUs
-    from posters.vgg16 import PosterEncoder
+    with quiet_stderr():
+        from posters.vgg16 import PosterEncoder
 
-    encoder = PosterEncoder(settings.weights, settings.threads)
+        encoder = PosterEncoder(settings.weights, settings.threads)
     log.info("encoding on %s with %s", encoder.device, encoder.fingerprint)
     return encoder
 
