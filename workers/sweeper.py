@@ -94,6 +94,8 @@ class Sweeper:
             queue = connection.SimpleQueue(self._app.amqp.queues[kind])
             try:
                 waiting = queue.qsize()
+            except connection.channel_errors:
+                waiting = 0  # Redis forgets a queue that is empty
             finally:
                 queue.close()
             for _ in range(self._hands(kind) - waiting):
@@ -117,5 +119,7 @@ class Sweeper:
                     rang = step()
             except (CatalogError, OSError, KombuError, RedisError) as err:
                 log.warning("sweep put off: %s", err)
+            except Exception:  # without its sweeper a worker would wait for ever, and nobody would know why
+                log.exception("a sweep failed in a way nobody foresaw; the next one comes as usual")
             if self._stop.wait(pause_s(rang)):
                 return
