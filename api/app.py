@@ -5,8 +5,7 @@ from flask_openapi3.blueprint import APIBlueprint
 from flask_openapi3.models.info import Info
 from flask_openapi3.openapi import OpenAPI
 
-from api import admin, documentation, errors, headers, health, jobs, movies, pages, services, similar
-from api.guarded import GuardedRequest, StrictJSON
+from api import admin, documentation, errors, guarded, headers, health, jobs, movies, pages, services, similar
 from catalog.catalog import Catalog
 from config.loading import load_settings
 from config.settings import Settings
@@ -33,6 +32,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     app = _bare(settings)
     headers.install(app)
     errors.install(app)
+    guarded.install(app)
     services.install(
         app,
         services.Services(
@@ -60,8 +60,6 @@ def _bare(settings: Settings) -> OpenAPI:
         validation_error_callback=errors.refuse,
         doc_ui=False,
     )
-    app.request_class = GuardedRequest
-    app.json = StrictJSON(app)
     app.config.update(LIMITS)
     app.config["TRUSTED_HOSTS"] = [host.strip() for host in settings.trusted_hosts.split(",") if host.strip()] or None
     return app

@@ -213,7 +213,7 @@ def _path(loc: Sequence[int | str]) -> str:
 
 def _why(kind: str, message: str) -> str:
     if kind == "extra_forbidden":
-        return "unknown here; /docs lists what is known"
+        return "is not known here; /docs lists what is"
     if kind == "missing":
         return "is missing"
-    return message.removeprefix("Value error, ")
+    return message.removeprefix("Value error, ").replace("Input should be", "must be")

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from flask import Request
+from flask import Flask, Request, request
 from flask.json.provider import DefaultJSONProvider
 from werkzeug.exceptions import UnsupportedMediaType
 
@@ -48,6 +48,19 @@ class StrictJSON(DefaultJSONProvider):
             ValueError: it holds NaN or an infinity.
         """
         return super().dumps(obj, **{"allow_nan": False, **kwargs})
+
+
+def install(app: Flask) -> None:
+    """Guards what this app reads and writes."""
+    app.request_class = GuardedRequest
+    app.json = StrictJSON(app)
+    app.before_request(_refuse_doubled_parameters)
+
+
+def _refuse_doubled_parameters() -> None:
+    doubled = [name for name, values in request.args.lists() if len(values) > 1]
+    if doubled:
+        raise InvalidRequest(*(FieldError(field=name[:200], why="is given more than once") for name in doubled))
 
 
 def parse(body: bytes) -> Any:

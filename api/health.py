@@ -18,7 +18,7 @@ from catalog.errors import CatalogBusy
 BROKER_TIMEOUT_S = 0.5  # a health check must not wait for a broker that is only needed to be quick
 SEEN_WITHIN_S = 15.0  # three times the 5 s in which a worker says that it is alive
 
-routes = APIBlueprint("health", __name__, abp_tags=[Tag(name="health")], abp_responses=problem_responses(500))
+routes = APIBlueprint("health", __name__, abp_tags=[Tag(name="health")], abp_responses=problem_responses(400, 500))
 
 
 class SnapshotCheck(BaseModel):

@@ -49,7 +49,7 @@ class MovieGiven(BaseModel, extra="forbid"):
 
 
 def _form(body: Any) -> str | None:
-    return {dict: "object", list: "array"}.get(type(body))
+    return "object" if isinstance(body, dict | MovieGiven) else "array" if isinstance(body, list) else None
 
 
 class MoviesGiven(RootModel[Any]):
@@ -121,7 +121,8 @@ def poster(path: MoviePath) -> Response:
     response.set_etag(file.sha256)
     response.headers["Cache-Control"] = f"public, max-age={POSTER_AGE_S[file.generated]}"
     response.headers["X-Poster-Source"] = file.source
-    return response.make_conditional(request)
+    response.make_conditional(request)
+    return response
 
 
 def _new(movie: MovieGiven) -> NewMovie:

@@ -39,6 +39,11 @@ class Services:
                 self.live.watch()
                 self._watching = os.getpid()
 
+    def close(self) -> None:
+        """Ends the following and closes the catalog; for tests and for programs that outlive their app."""
+        self.live.close()
+        self.catalog.close()
+
 
 def install(app: Flask, services: Services) -> None:
     """Hands the services to the routes of this app, and each request one snapshot from its start to its end."""
