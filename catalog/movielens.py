@@ -20,7 +20,7 @@ LINK_COLUMNS = ("movieId", "imdbId", "tmdbId")
 T = TypeVar("T", NewMovie, "Links")
 
 
-class _Rejected(Exception):  # noqa: N818 - not an error: a row that is counted and left out
+class _Rejected(Exception):
     def __init__(self, reason: str, why: str) -> None:
         super().__init__(why)
         self.reason = reason

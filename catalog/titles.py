@@ -25,6 +25,8 @@ def split_title(title: str) -> tuple[str, int | None]:
 def shown_title(name: str) -> str:
     """The title with its articles moved back, also inside brackets: "Hate (Haine, La)" -> "Hate (La Haine)"."""
     name = IN_BRACKETS.sub(lambda inner: f"({_article_first(inner.group(1).strip())})", name.strip())
+    if not name.endswith(")"):
+        return _article_first(name)
     head, bracket, tail = name.partition(" (")
     return _article_first(head) + bracket + tail
 

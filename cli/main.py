@@ -5,12 +5,12 @@ import sys
 import warnings
 
 import click
-from ratings.errors import RatingsError
 
 from catalog.errors import CatalogError
 from config.errors import ConfigError
 from index.errors import VectorIndexError
 from posters.errors import PosterError
+from ratings.errors import RatingsError
 
 KNOWN_ERRORS = (CatalogError, ConfigError, VectorIndexError, PosterError, RatingsError, OSError)
 INTERRUPTED = 130  # 128 + SIGINT, as shells have it
