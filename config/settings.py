@@ -9,7 +9,7 @@ PREFIX = "POSTERITY_"
 MIN_TOKEN_BYTES = 32  # a shorter admin token could be guessed over the network
 
 
-class Settings(BaseModel, frozen=True, extra="forbid"):
+class Settings(BaseModel, frozen=True, extra="forbid", use_attribute_docstrings=True):
     """The settings of one process; `load_settings` makes it from the environment."""
 
     data_dir: Path = Path("posterity-data")
