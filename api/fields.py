@@ -31,6 +31,18 @@ def digits_only(value: Any) -> int:
     raise ValueError("must be a whole number in plain digits")
 
 
+def few_digits(value: Any) -> int:
+    """The number that at most three ASCII digits spell.
+
+    Raises:
+        ValueError: it is spelled in any other way.
+    """
+    number = digits_only(value)
+    if len(value) > 3:
+        raise ValueError("must have at most three digits")
+    return number
+
+
 def one_line(value: str) -> str:
     """The text in NFC without spaces around it.
 
@@ -66,8 +78,8 @@ def _search(value: str) -> str:
 
 # The order matters: with the range innermost the schema keeps its minimum and maximum.
 MovieId = Annotated[int, Field(ge=1, le=MAX_ID), BeforeValidator(digits_only)]
-K = Annotated[int, Field(ge=1, le=MAX_K), BeforeValidator(digits_only)]
-Limit = Annotated[int, Field(ge=1, le=MAX_LIMIT), BeforeValidator(digits_only)]
+K = Annotated[int, Field(ge=1, le=MAX_K), BeforeValidator(few_digits)]
+Limit = Annotated[int, Field(ge=1, le=MAX_LIMIT), BeforeValidator(few_digits)]
 JobId = Annotated[str, Field(pattern=r"^[0-9a-f]{1,32}$")]
 Cursor = Annotated[str, Field(pattern=r"^([0-9]\.[0-9]{1,10}\.[0-9]{1,10})?$")]
 Query = Annotated[str, Field(max_length=MAX_QUERY), AfterValidator(_search)]

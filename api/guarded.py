@@ -8,7 +8,7 @@ from typing import Any
 
 from flask import Flask, Request, request
 from flask.json.provider import DefaultJSONProvider
-from werkzeug.exceptions import UnsupportedMediaType
+from werkzeug.exceptions import RequestEntityTooLarge, UnsupportedMediaType
 
 from api.errors import FieldError, InvalidRequest
 
@@ -27,8 +27,12 @@ class GuardedRequest(Request):
         Raises:
             InvalidRequest: not JSON of the plain kind: too deep, doubled keys, NaN, infinite numbers, surrogates.
             UnsupportedMediaType: the body does not say that it is JSON.
+            RequestEntityTooLarge: it is longer than MAX_CONTENT_LENGTH.
         """
         body = self.get_data(cache=True)
+        # A chunked body names no length; werkzeug cuts it at the limit without a word.
+        if self.content_length is None and self.max_content_length and len(body) >= self.max_content_length:
+            raise RequestEntityTooLarge
         if not body:
             return None
         if not self.is_json:

@@ -6,7 +6,9 @@ from flask_openapi3.blueprint import APIBlueprint
 from flask_openapi3.models.tag import Tag
 from pydantic import BaseModel, Field
 from redis import Redis
+from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
+from redis.retry import Retry
 
 from api.answers import WorkerSeen, worker_seen
 from api.errors import NotReady, problem_responses
@@ -99,7 +101,8 @@ def _broker(url: str) -> Literal["none", "ok", "unreachable"]:
         url.replace("redis+socket://", "unix://", 1),
         socket_timeout=BROKER_TIMEOUT_S,
         socket_connect_timeout=BROKER_TIMEOUT_S,
-        retry=None,
+        retry=Retry(NoBackoff(), 0),
+        protocol=2,  # without the handshake of RESP3, so that something that is no Redis is told from one
     )
     try:
         client.ping()

@@ -6,10 +6,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Engine, create_engine, event, make_url
-from sqlalchemy.exc import OperationalError
+from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
+from sqlalchemy.exc import ArgumentError, OperationalError
 
-from catalog.errors import CatalogBusy
+from catalog.errors import BadDatabaseUrl, CatalogBusy
 
 BUSY_TIMEOUT_MS = 5000  # reliability.md section 8
 READ_ONLY = "posterity_read_only"
@@ -19,11 +19,12 @@ class Database:
     """Transactions on one database; safe for threads, never to be carried over a fork.
 
     Raises:
+        BadDatabaseUrl: the URL is not one of a database that this program can use.
         CatalogBusy: from `read` and `write`, when the database is locked or out of reach.
     """
 
     def __init__(self, url: str) -> None:
-        self.url = make_url(url)
+        self.url = _readable(url)
         self.is_sqlite = self.url.get_backend_name() == "sqlite"
         if self.is_sqlite and self.url.database:
             Path(self.url.database).parent.mkdir(parents=True, exist_ok=True)
@@ -45,6 +46,18 @@ class Database:
     def close(self) -> None:
         """Closes the pooled connections."""
         self.engine.dispose()
+
+
+def _readable(url: str) -> URL:
+    try:
+        readable = make_url(url)
+        readable.get_dialect().import_dbapi()
+    except ArgumentError as err:
+        known = "sqlite:///FILE or postgresql+psycopg://USER:PASSWORD@HOST/NAME"
+        raise BadDatabaseUrl(f"the database URL is not one this program can use; it takes {known}") from err
+    except ModuleNotFoundError as err:
+        raise BadDatabaseUrl(f"the database needs the package {err.name}: pip install 'posterity[postgres]'") from err
+    return readable
 
 
 @contextmanager

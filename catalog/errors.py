@@ -56,6 +56,10 @@ class CatalogBusy(CatalogError):
     """The database did not answer in time; trying again is safe."""
 
 
+class BadDatabaseUrl(CatalogError):
+    """The database URL cannot be read, or its driver is not installed; the message does not repeat the URL."""
+
+
 class BadFile(CatalogError):
     """A file of an import is missing, foreign or too broken to use."""
 

@@ -7,12 +7,17 @@ import click
 
 from catalog.catalog import Catalog
 from catalog.entries import State
+from catalog.errors import CatalogError
 from cli.children import run_child
 from cli.progress import Bar
 from cli.session import Session, session
 from workers.sweeper import ALIVE_WITHIN_S
 
 LOOK_EVERY_S = 0.5
+
+
+class WorkerRefused(CatalogError):
+    """The worker that was started does not run; the movies stay queued."""
 
 
 @click.command("embed")
@@ -42,6 +47,7 @@ def wait_for_all(opened: Session) -> None:
         with Bar("embedding posters") as bar:
             while (counts := opened.catalog.work.counts())[State.PENDING] + counts[State.FETCHED]:
                 if own is None or own.poll() is not None:
+                    _demand_no_refusal(own)
                     own = _worker_if_none_is_alive(opened)
                 _show(bar, counts, before, time.monotonic() - started)
                 time.sleep(LOOK_EVERY_S)
@@ -62,6 +68,12 @@ def summary(catalog: Catalog) -> str:
 
 def _words(reason: str) -> str:
     return reason.replace("_", " ")
+
+
+def _demand_no_refusal(own: "subprocess.Popen[bytes] | None") -> None:
+    """A worker that was killed is started again; one that refused to start has said why."""
+    if own is not None and own.returncode > 0:
+        raise WorkerRefused(f"the worker ended with code {own.returncode}: its last line above says why")
 
 
 def _worker_if_none_is_alive(opened: Session) -> "subprocess.Popen[bytes] | None":

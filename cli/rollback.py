@@ -21,7 +21,7 @@ def rollback_command(generation: int | None, only_list: bool, as_json: bool) -> 
     Example: posterity rollback --list
     """
     settings = load_settings()
-    configure_logs(settings)
+    configure_logs(settings, quiet=True)
     if not only_list:
         manifest = rollback(settings.index_dir, generation)
         click.echo(
@@ -36,8 +36,7 @@ def rollback_command(generation: int | None, only_list: bool, as_json: bool) -> 
     table = Table("snapshot", "made", "spaces", "size", "", box=None, header_style="bold")
     for version in versions:
         spaces = ", ".join(f"{space.name} {space.count:,}" for space in version.spaces)
+        made = f"{version.created_at:%Y-%m-%d %H:%M} UTC" if version.created_at else "?"
         size = f"{version.size_bytes / 1e6:,.0f} MB"
-        table.add_row(
-            str(version.generation), str(version.created_at), spaces, size, "served" if version.current else ""
-        )
+        table.add_row(str(version.generation), made, spaces, size, "served" if version.current else "")
     Console().print(table)

@@ -32,7 +32,7 @@ def session() -> Iterator[Session]:
         ConfigError: a setting is wrong. CatalogError: the database does not answer.
     """
     settings = load_settings()
-    configure_logs(settings)
+    configure_logs(settings, quiet=True)
     catalog = Catalog.open(settings.catalog_url, settings.data_dir)
     try:
         yield Session(settings, catalog)
@@ -40,13 +40,15 @@ def session() -> Iterator[Session]:
         catalog.close()
 
 
-def configure_logs(settings: Settings) -> None:
-    """Our own log lines on standard error; libraries only when they warn."""
+def configure_logs(settings: Settings, quiet: bool = False) -> None:
+    """Our own log lines on standard error; libraries only when they warn, and all only then with `quiet`."""
     logging.basicConfig(
         format="%(asctime)s %(levelname)s %(name)s: %(message)s", level=logging.WARNING, stream=sys.stderr
     )
     for room in ("api", "catalog", "cli", "index", "posters", "ratings", "workers"):
-        logging.getLogger(room).setLevel(settings.log_level.upper())
+        logging.getLogger(room).setLevel(
+            "WARNING" if quiet and settings.log_level == "info" else settings.log_level.upper()
+        )
 
 
 def bundled_data(given: Path | None) -> Path:

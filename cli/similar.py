@@ -39,7 +39,8 @@ def similar_command(movie: tuple[str, ...], by: str, k: int, as_json: bool) -> N
     if others:
         click.echo(f"also: {', '.join(f'{m.label} [{m.movie_id}]' for m in others)}", err=True)
     verb = "look like" if by == "poster" else "are liked like"
-    table = Table("title", "year", "score", title=f"Movies that {verb} {asked.label}", title_justify="left", box=None)
+    click.echo(f"Movies that {verb} {asked.label}:")
+    table = Table("title", "year", "score", box=None, header_style="bold")
     for found, score in rows:
         mark = " (title card)" if by == "poster" and found.poster_generated else ""
         table.add_row(found.title + mark, str(found.year or ""), f"{score:.3f}")

@@ -18,9 +18,13 @@ from workers.sweeper import Sweeper, SweepOptions
 def run_worker(settings: Settings, kinds: Sequence[Kind], concurrency: int = 1) -> int:
     """Works until it is told to stop; returns the exit code.
 
+    Raises:
+        PosterError: a poster source or the weights cannot be used. CatalogError: the database cannot.
+
     Args:
         concurrency: children that work at once; each that embeds holds its own VGG16 (about 750 MB).
     """
+    _demand_usable(settings, kinds)
     Catalog.open(settings.catalog_url, settings.data_dir).close()  # the schema is brought up to date once, here
     app = create_celery(settings.broker_url)
     app.conf.imports = (TASKS_MODULE,)
@@ -60,3 +64,15 @@ def run_worker(settings: Settings, kinds: Sequence[Kind], concurrency: int = 1) 
     )
     worker.start()
     return int(worker.exitcode or 0)
+
+
+def _demand_usable(settings: Settings, kinds: Sequence[Kind]) -> None:
+    """Better one line at the start than a task that fails again and again. The build worker needs no Pillow."""
+    if Kind.FETCH in kinds:
+        from posters.sources import open_sources
+
+        open_sources(settings.source_specs)
+    if Kind.EMBED in kinds:
+        from posters.weights import load_weights
+
+        load_weights(settings.weights)

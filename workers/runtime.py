@@ -12,7 +12,7 @@ from catalog.entries import Kind
 from config.loading import load_settings
 from config.settings import Settings
 from posters.encoder import Encoder
-from posters.poster import PosterImage, PosterRequest, PosterSource
+from posters.poster import PosterSource
 from posters.sources import first_poster, open_sources
 from ratings.sgd import FactorOptions
 from workers.building import Work, build_due
@@ -48,9 +48,12 @@ class Runtime:
         return open_encoder(self.settings)
 
     def fetch(self) -> None:
-        """Fetches for about two seconds, one batch in hand at a time, then rings for what is due next."""
-        limits = FetchLimits(self.settings.fetch_batch, self.settings.lease_s)
-        _for_a_while(lambda: fetch_due(self.catalog, self._first_poster, limits))
+        """Fetches for about two seconds, one batch in hand at a time, then rings for what is due next.
+
+        The sources are opened before any row is claimed: a folder that is gone costs no movie an attempt.
+        """
+        sources, limits = self.sources, FetchLimits(self.settings.fetch_batch, self.settings.lease_s)
+        _for_a_while(lambda: fetch_due(self.catalog, lambda movie: first_poster(sources, movie), limits))
         self._ring_if_due(Kind.EMBED, Kind.FETCH)
 
     def embed(self) -> None:
@@ -66,9 +69,6 @@ class Runtime:
         """Runs one waiting train or rebuild, then rings for the next."""
         if build_due(self.catalog, works(self.settings, self.catalog), self.settings.lease_s):
             self._ring_if_due(Kind.BUILD)
-
-    def _first_poster(self, movie: PosterRequest) -> PosterImage:
-        return first_poster(self.sources, movie)
 
     def _ring_if_due(self, *kinds: Kind) -> None:
         for kind in kinds:

@@ -1,6 +1,7 @@
 """A small catalog in every state, snapshots of toy vectors, and a client that checks each answer with the document."""
 
 import hashlib
+import shutil
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -34,23 +35,34 @@ def generated(movie_id: int) -> bool:
     return movie_id % 4 == 0
 
 
-@pytest.fixture
-def settings(tmp_path: Path) -> Settings:
-    return Settings(data_dir=tmp_path, admin_token=TOKEN)
-
-
-@pytest.fixture
-def catalog(settings: Settings) -> Iterator[Catalog]:
-    """Movies 1..30: embedded, fetched, failed, pending, never asked for, embedded after the snapshot; 30 is like 28."""
-    opened = Catalog.open(settings.catalog_url, settings.data_dir)
+@pytest.fixture(scope="session")
+def stocked(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A data folder with movies 1..30 in every state; made once, copied for each test."""
+    folder = tmp_path_factory.mktemp("stocked")
+    made = Settings(data_dir=folder)
+    catalog = Catalog.open(made.catalog_url, made.data_dir)
     new = [
         NewMovie(f"Movie {i}", i, 1970 + i, ("Comedy", "Drama") if i % 2 else ("Film-Noir",), f"tt{i:07d}", 100 + i)
         for i in range(1, 31)
     ]
     rated = {i: (1000 - i, 3.5) for i in (*RATED, 21)}
-    with opened.database.write() as connection:
-        opened.movies.store(connection, new, rated, 0.0)
-    add_work(opened, [*EMBEDDED, FETCHED, FAILED, LATE], PENDING)
+    with catalog.database.write() as connection:
+        catalog.movies.store(connection, new, rated, 0.0)
+    add_work(catalog, [*EMBEDDED, FETCHED, FAILED, LATE], PENDING)
+    catalog.close()
+    return folder
+
+
+@pytest.fixture
+def settings(stocked: Path, tmp_path: Path) -> Settings:
+    shutil.copytree(stocked, tmp_path / "data")
+    return Settings(data_dir=tmp_path / "data", admin_token=TOKEN)
+
+
+@pytest.fixture
+def catalog(settings: Settings) -> Iterator[Catalog]:
+    """Movies 1..30: embedded, fetched, failed, pending, never asked for, embedded after the snapshot; 30 is like 28."""
+    opened = Catalog(settings.catalog_url, settings.data_dir)
     yield opened
     opened.close()
 
@@ -108,7 +120,7 @@ def rating_rows() -> dict[int, Any]:
 
 
 @pytest.fixture
-def app(catalog: Catalog, settings: Settings) -> Iterator[Flask]:
+def app(settings: Settings) -> Iterator[Flask]:
     made = create_app(settings)
     broken: list[str] = []
     made.after_request(lambda response: agrees_with_document(made, response, broken))

@@ -91,7 +91,9 @@ def _start_redis(made: Stack) -> None:
 
 def _start_postgres(made: Stack, cluster: Path) -> None:
     """A new cluster as the image would make it from the service's environment; SQLite where there is no PostgreSQL."""
-    programs = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"))
+    programs = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"))  # Debian keeps them off the PATH
+    if not programs and (on_path := shutil.which("initdb")):
+        programs = [Path(on_path).resolve()]
     if not programs and os.environ.get("CI"):
         leave_out("postgresql")
     if not programs:

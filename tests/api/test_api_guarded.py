@@ -1,0 +1,47 @@
+"""The JSON guard by itself."""
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from api.errors import InvalidRequest
+from api.guarded import MAX_DEPTH, parse
+
+TEXT = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\x00"))
+PLAIN = st.recursive(
+    st.none() | st.booleans() | st.integers(-(2**60), 2**60) | st.floats(allow_nan=False, allow_infinity=False) | TEXT,
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(TEXT, inner, max_size=4),
+    max_leaves=12,
+)
+
+
+@given(st.dictionaries(TEXT, PLAIN, max_size=4) | st.lists(PLAIN, max_size=4), st.booleans())
+def test_plain_json_comes_out_as_it_went_in(value: Any, ascii_only: bool) -> None:
+    assert parse(json.dumps(value, ensure_ascii=ascii_only).encode()) == value
+
+
+@given(st.binary(max_size=200))
+def test_any_bytes_are_parsed_or_refused_with_one_line(body: bytes) -> None:
+    try:
+        assert isinstance(parse(body), dict | list)
+    except InvalidRequest as err:
+        assert "\n" not in str(err)
+
+
+def test_the_deepest_allowed_nesting_is_allowed_and_one_more_is_not() -> None:
+    assert parse(b"[" * MAX_DEPTH + b"]" * MAX_DEPTH)
+    with pytest.raises(InvalidRequest, match="nested deeper than 20"):
+        parse(b"[" * (MAX_DEPTH + 1) + b"]" * (MAX_DEPTH + 1))
+
+
+def test_brackets_inside_a_text_are_not_nesting() -> None:
+    text = '["' + "[{" * 100 + '\\"' + "[" * 100
+    assert parse(json.dumps({"title": text}).encode()) == {"title": text}
+
+
+def test_the_doubled_key_is_named() -> None:
+    with pytest.raises(InvalidRequest, match="'b' appears twice"):
+        parse(b'{"a": 1, "b": 2, "b": 3}')
