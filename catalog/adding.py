@@ -5,15 +5,17 @@ from collections.abc import Sequence
 from typing import Any
 
 from sqlalchemy import Connection, func, insert, select
+from sqlalchemy.exc import IntegrityError
 
 from catalog.database import Database
-from catalog.entries import FIRST_LOCAL_ID, NewMovie, State
+from catalog.entries import FIRST_LOCAL_ID, MAX_ID, NewMovie, State
 from catalog.errors import ConflictingMovie
 from catalog.jobs import open_job
 from catalog.movies import genres_text
 from catalog.schema import job_movies, links, movies, poster_work
 from catalog.titles import search_text
 
+TRIES = 3
 PRIORITY_ASKED = 1_000_000  # above any number of ratings here: somebody waits for this movie
 
 
@@ -26,6 +28,15 @@ def add_movies(database: Database, new: Sequence[NewMovie]) -> tuple[str, list[i
     Raises:
         ConflictingMovie: the ids given for one movie belong to different ones; nothing is stored.
     """
+    for _ in range(TRIES - 1):
+        try:
+            return _add(database, new)
+        except IntegrityError:
+            continue  # PostgreSQL: another process took the same new movie in meanwhile; now it is there to be found
+    return _add(database, new)
+
+
+def _add(database: Database, new: Sequence[NewMovie]) -> tuple[str, list[int]]:
     now = time.time()
     with database.write() as connection:
         movie_ids = [_take_in(connection, position, movie, now) for position, movie in enumerate(new)]
@@ -72,8 +83,15 @@ def _fill_links(connection: Connection, position: int, there: Any, movie: NewMov
 
 
 def _next_local_id(connection: Connection) -> int:
-    newest = connection.execute(select(func.max(movies.c.movie_id))).scalar()
-    return max(FIRST_LOCAL_ID, (newest or 0) + 1)
+    newest = connection.execute(select(func.max(movies.c.movie_id))).scalar() or 0
+    if newest < MAX_ID:
+        return max(FIRST_LOCAL_ID, newest + 1)
+    # Somebody gave a movie the greatest id there is: take the first gap from 2^30 on.
+    after = movies.alias("after")
+    ends = ~select(after.c.movie_id).where(after.c.movie_id == movies.c.movie_id + 1).exists()
+    gap = select(func.min(movies.c.movie_id)).where(movies.c.movie_id.between(FIRST_LOCAL_ID, MAX_ID - 1), ends)
+    last_before_gap = connection.execute(gap).scalar()
+    return FIRST_LOCAL_ID if last_before_gap is None else int(last_before_gap) + 1
 
 
 def _insert(connection: Connection, movie_id: int, movie: NewMovie, now: float) -> None:

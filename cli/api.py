@@ -12,6 +12,7 @@ from cli.session import configure_logs
 from config.loading import load_settings
 
 THREADS = 8
+MAX_BODY = 2 << 20  # bytes that waitress buffers before the app, whose own limit is 1 MiB, sees the request
 
 
 @click.command("api")
@@ -25,7 +26,14 @@ def api_command(supervised: bool) -> None:
 
     settings = load_settings()
     configure_logs(settings)
-    server = create_server(create_app(settings), host=settings.host, port=settings.port, threads=THREADS, ident=None)
+    server = create_server(
+        create_app(settings),
+        host=settings.host,
+        port=settings.port,
+        threads=THREADS,
+        ident=None,
+        max_request_body_size=MAX_BODY,
+    )
     signal.signal(signal.SIGTERM, _leave)
     if supervised:
         end_with_parent()

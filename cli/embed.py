@@ -1,7 +1,9 @@
 """`posterity embed [--wait]`: queues every movie's poster, and waits for the workers if asked to."""
 
+import json
 import subprocess
 import time
+from typing import Any
 
 import click
 
@@ -24,7 +26,8 @@ class WorkerRefused(CatalogError):
 @click.option(
     "--wait", is_flag=True, help="Wait until every poster is embedded or failed; runs a worker if none is alive."
 )
-def embed_command(wait: bool) -> None:
+@click.option("--json", "as_json", is_flag=True, help="Print the counts as JSON.")
+def embed_command(wait: bool, as_json: bool) -> None:
     """Queue the posters of all movies that are not queued yet, the most-rated first.
 
     Movies without a poster end as failed with that reason; that is no error of this command.
@@ -36,7 +39,7 @@ def embed_command(wait: bool) -> None:
         click.echo(f"{queued:,} movies queued", err=True)
         if wait:
             wait_for_all(opened)
-        click.echo(summary(opened.catalog))
+        click.echo(json.dumps(counts_of(opened.catalog)) if as_json else summary(opened.catalog))
 
 
 def wait_for_all(opened: Session) -> None:
@@ -55,6 +58,12 @@ def wait_for_all(opened: Session) -> None:
         if own is not None:
             own.terminate()
             own.wait()
+
+
+def counts_of(catalog: Catalog) -> dict[str, Any]:
+    """Movies by state, and the failed ones by reason."""
+    states = {str(state): count for state, count in catalog.work.counts().items()}
+    return {**states, "failed_by_reason": dict(catalog.work.failures_by_reason())}
 
 
 def summary(catalog: Catalog) -> str:

@@ -1,5 +1,7 @@
 """`posterity retry`: sends failed movies back to the start."""
 
+import json
+
 import click
 
 from catalog.entries import Reason
@@ -10,11 +12,12 @@ from cli.session import session
 @click.option(
     "--reason", type=click.Choice([str(reason) for reason in Reason]), help="Only movies that failed for this."
 )
-def retry_command(reason: str | None) -> None:
+@click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
+def retry_command(reason: str | None, as_json: bool) -> None:
     """Queue failed movies again, for instance after posters were added to the folder.
 
     Example: posterity retry --reason no_poster && posterity embed --wait
     """
     with session() as opened:
         again = opened.catalog.work.retry(Reason(reason) if reason else None)
-    click.echo(f"{again:,} movies queued again")
+    click.echo(json.dumps({"queued": again}) if as_json else f"{again:,} movies queued again")

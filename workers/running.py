@@ -5,6 +5,7 @@ import socket
 import warnings
 from collections.abc import Sequence
 
+from celery import Celery
 from celery.platforms import SecurityWarning
 from celery.signals import worker_ready, worker_shutting_down
 
@@ -18,39 +19,31 @@ from workers.sweeper import Sweeper, SweepOptions
 def run_worker(settings: Settings, kinds: Sequence[Kind], concurrency: int = 1) -> int:
     """Works until it is told to stop; returns the exit code.
 
-    Raises:
-        PosterError: a poster source or the weights cannot be used. CatalogError: the database cannot.
-
     Args:
         concurrency: children that work at once; each that embeds holds its own VGG16 (about 750 MB).
+
+    Raises:
+        PosterError: a poster source or the weights cannot be used. CatalogError: the database cannot.
     """
     _demand_usable(settings, kinds)
     Catalog.open(settings.catalog_url, settings.data_dir).close()  # the schema is brought up to date once, here
+    # Celery warns root because of pickle, which is switched off here; containers run as they run.
+    warnings.filterwarnings("ignore", category=SecurityWarning)
     app = create_celery(settings.broker_url)
     app.conf.imports = (TASKS_MODULE,)
     name = f"{'-'.join(kinds)}-{os.getpid()}@{socket.gethostname()}"
-    options = SweepOptions(
-        worker_id=name,
-        kinds=tuple(kinds),
-        hands=concurrency,
-        interval_s=settings.sweep_interval_s,
-        publish_every_s=settings.publish_every_s,
-        embedded=settings.embedded,
+    _sweep_while_running(
+        app,
+        settings,
+        SweepOptions(
+            worker_id=name,
+            kinds=tuple(kinds),
+            hands=concurrency,
+            interval_s=settings.sweep_interval_s,
+            publish_every_s=settings.publish_every_s,
+            embedded=settings.embedded,
+        ),
     )
-    # Celery warns root because of pickle, which is switched off here; containers run as they run.
-    warnings.filterwarnings("ignore", category=SecurityWarning)
-    sweepers: list[Sweeper] = []
-
-    def start_sweeping(**_: object) -> None:
-        sweepers.append(Sweeper(app, Catalog(settings.catalog_url, settings.data_dir), options))
-        sweepers[0].start()
-
-    def stop_sweeping(**_: object) -> None:
-        while sweepers:
-            sweepers.pop().stop()
-
-    worker_ready.connect(start_sweeping, weak=False)
-    worker_shutting_down.connect(stop_sweeping, weak=False)
     worker = app.Worker(
         hostname=name,
         queues=list(kinds),
@@ -64,6 +57,22 @@ def run_worker(settings: Settings, kinds: Sequence[Kind], concurrency: int = 1) 
     )
     worker.start()
     return int(worker.exitcode or 0)
+
+
+def _sweep_while_running(app: Celery, settings: Settings, options: SweepOptions) -> None:
+    """Starts the sweeper when the worker is ready, and stops it as soon as the worker is told to end."""
+    running: list[Sweeper] = []
+
+    def start(**_: object) -> None:
+        running.append(Sweeper(app, Catalog(settings.catalog_url, settings.data_dir), options))
+        running[0].start()
+
+    def stop(**_: object) -> None:
+        while running:
+            running.pop().stop()
+
+    worker_ready.connect(start, weak=False)
+    worker_shutting_down.connect(stop, weak=False)
 
 
 def _demand_usable(settings: Settings, kinds: Sequence[Kind]) -> None:

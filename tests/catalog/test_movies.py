@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from catalog.catalog import Catalog
-from catalog.entries import FIRST_LOCAL_ID, NewMovie, State
+from catalog.entries import FIRST_LOCAL_ID, MAX_ID, NewMovie, State
 from catalog.errors import ConflictingMovie, UnknownMovie
 
 NEW = [
@@ -108,6 +108,11 @@ def test_movies_without_an_id_get_one_of_ours(catalog: Catalog) -> None:
     assert ids == [FIRST_LOCAL_ID, FIRST_LOCAL_ID + 1, FIRST_LOCAL_ID + 1]
     job = catalog.jobs.get(job_id)
     assert (job.state, dict(job.progress)) == ("pending", {"pending": 2})
+
+
+def test_the_greatest_id_being_taken_leaves_room_for_others(catalog: Catalog) -> None:
+    catalog.add([NewMovie("Last", movie_id=MAX_ID)])
+    assert catalog.add([NewMovie("One"), NewMovie("Two")])[1] == [FIRST_LOCAL_ID, FIRST_LOCAL_ID + 1]
 
 
 @pytest.mark.parametrize(
