@@ -21,10 +21,7 @@ def production(poster_folder: Path, redis_url: str, tmp_path_factory: pytest.Tem
     made.run("import", "movielens", "data/ml-latest-small")
     for kind in ("fetch", "embed", "build"):
         made.start("worker", "--kinds", kind)
-    made.start(
-        "-b", f"127.0.0.1:{made.port}", "-w", "2", "-k", "gthread", "--threads", "4", "api.app:create_app()",
-        module="gunicorn",
-    )  # fmt: skip
+    made.start("-c", "deploy/gunicorn.conf.py", "api.app:create_app()", module="gunicorn")
     wait_until(made.up, 60, "gunicorn answers")
     yield made
     made.stop()
