@@ -37,6 +37,7 @@ class Reason(StrEnum):
     IMAGE_TOO_LARGE = "image_too_large"
     IMAGE_TOO_SMALL = "image_too_small"
     IMAGE_CMYK = "image_cmyk"
+    ADDRESS_REFUSED = "address_refused"  # a poster_url that may not be asked
     SOURCE_UNAVAILABLE = "source_unavailable"
     DEGENERATE_VECTOR = "degenerate_vector"
     GPU_OOM = "gpu_oom"
@@ -82,6 +83,7 @@ class NewMovie:
     genres: tuple[str, ...] = ()
     imdb_id: str | None = None
     tmdb_id: int | None = None
+    poster_url: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,7 @@ from sqlalchemy import (
     String,
     Table,
     Text,
+    false,
     text,
 )
 
@@ -100,12 +101,57 @@ poster_files = Table(
     Column("expires_at", Float),
 )
 
+# A poster that somebody chose for a movie: an address, or bytes in the content store. It goes before the sources.
+given_posters = Table(
+    "given_posters",
+    metadata,
+    _movie_key(),
+    Column("url", Text),
+    Column("sha256", String(64)),
+    Column("media_type", String(32)),
+    Column("given_at", Float, nullable=False),
+)
+
+# "There is none", remembered: which source said so of which movie, and when.
+poster_misses = Table(
+    "poster_misses",
+    metadata,
+    _movie_key(),
+    Column("source", String(32), primary_key=True),
+    Column("missed_at", Float, nullable=False),
+    Column("why", Text, nullable=False),
+)
+
+# What all workers share about an outside source: its breaker and its budget of requests.
+poster_sources = Table(
+    "poster_sources",
+    metadata,
+    Column("name", String(32), primary_key=True),
+    Column("state", String(16), nullable=False),  # working, waiting (an outage) or stopped (it refuses us)
+    Column("why", Text),
+    Column("until", Float),  # when the source is asked again
+    Column("failures", Integer, nullable=False, server_default="0"),  # outages in a row
+    Column("next_slot", Float, nullable=False, server_default="0"),  # when the next request may start
+    Column("changed_at", Float, nullable=False),
+)
+
+# Ids that a snapshot may still hold and that are never given to another movie.
+deleted_movies = Table(
+    "deleted_movies",
+    metadata,
+    Column("movie_id", Integer, primary_key=True, autoincrement=False),
+    Column("deleted_at", Float, nullable=False),
+)
+
 poster_work = Table(
     "poster_work",
     metadata,
     _movie_key(),
     Column("priority", Integer, nullable=False, server_default="0"),
     *_claim_columns(),
+    # True while a newer poster is on its way: until it is embedded, or fails, the old vector counts.
+    Column("renewing", Boolean, nullable=False, server_default=false()),
+    Column("troubles", Integer, nullable=False, server_default="0"),  # times its source gave no proper answer
     Index("poster_work_due", "state", "lost", "priority"),
 )
 
@@ -117,6 +163,8 @@ poster_vectors = Table(
     Column("fingerprint", Text, nullable=False),
     Column("embedded_at", Float, nullable=False),
     Column("record", LargeBinary, nullable=False),
+    Column("generated", Boolean, nullable=False, server_default=false()),  # made from a title card
+    Index("poster_vectors_by_time", "embedded_at"),
     Index("poster_vectors_by_content", "sha256", "fingerprint"),
 )
 
@@ -129,7 +177,9 @@ jobs = Table(
     Column("progress", JSON),
     Column("result", JSON),
     Column("created_at", Float, nullable=False),
+    Column("started_at", Float),  # when a worker first took it
     Column("finished_at", Float),
+    Column("request_id", String(128)),  # of the HTTP request that asked for it
     # The database itself refuses a second open train or rebuild.
     Index(
         "jobs_one_open_build",

@@ -11,7 +11,8 @@ from pydantic import ValidationError
 from config.errors import ConfigError
 from config.settings import PREFIX, Settings
 
-SECRET_FIELDS = ("admin_token", "database_url", "broker_url")  # a URL may hold a password; each may come from a file
+# A URL may hold a password; each of these may come from a file.
+SECRET_FIELDS = ("admin_token", "database_url", "broker_url", "tmdb_token")
 
 
 def load_settings(environ: Mapping[str, str] | None = None, env_file: Path | None = Path(".env")) -> Settings:

@@ -21,8 +21,26 @@ class Settings(BaseModel, frozen=True, extra="forbid", use_attribute_docstrings=
     broker_url: str = "memory://"
     "`memory://` for one machine under `posterity serve`, or `redis://HOST:PORT/DB` for separate workers."
 
-    poster_sources: str = "titlecard"
-    "Poster sources in order, comma separated: `folder:PATH` (files named by movie or IMDb id), `titlecard`."
+    poster_sources: str = ""
+    (
+        "Poster sources in order, comma separated: `folder:PATH` (files named by movie or IMDb id), `tmdb`, `titlecard`;"
+        " empty means `tmdb,titlecard` where a TMDB token is set, else `titlecard`."
+    )
+
+    tmdb_token: SecretStr | None = None
+    "Read access token of a TMDB account (themoviedb.org, settings, API), for the source `tmdb`."
+
+    tmdb_api_url: str = "https://api.themoviedb.org/3"
+    "Where TMDB answers; another address is for tests and proxies."
+
+    tmdb_image_url: str = ""
+    "Where TMDB's pictures lie; empty means what its `/configuration` says."
+
+    tmdb_requests_per_s: float = Field(default=30.0, gt=0, le=50)
+    "Requests to TMDB a second, of all workers together; TMDB asks to stay below about 40."
+
+    poster_url_hosts: str = ""
+    "Hosts that a movie's `poster_url` may name, comma separated; empty refuses every one."
 
     weights: str = "bundled"
     "VGG16 weights: `bundled` (float16, in the package), `imagenet` (Keras' own download) or a path to .npz or .h5."
@@ -59,6 +77,9 @@ class Settings(BaseModel, frozen=True, extra="forbid", use_attribute_docstrings=
 
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     "How much is logged."
+
+    log_format: Literal["text", "json"] = "text"
+    "`text` for people, `json` for collectors: one object a line, with the ids of request and job."
 
     @field_validator("admin_token")
     @classmethod
@@ -101,5 +122,15 @@ class Settings(BaseModel, frozen=True, extra="forbid", use_attribute_docstrings=
 
     @property
     def source_specs(self) -> list[str]:
-        """The poster sources in order, as written."""
-        return [part.strip() for part in self.poster_sources.split(",") if part.strip()]
+        """The poster sources in order, as written or by default."""
+        return _parts(self.poster_sources) or (["tmdb", "titlecard"] if self.tmdb_token else ["titlecard"])
+
+    @property
+    def poster_hosts(self) -> frozenset[str]:
+        """The hosts that a `poster_url` may name, in lower case."""
+        return frozenset(_parts(self.poster_url_hosts.lower()))
+
+
+def _parts(text: str) -> list[str]:
+    """What stands between the commas."""
+    return [part.strip() for part in text.split(",") if part.strip()]
