@@ -8,11 +8,15 @@ from catalog.adding import add_movies
 from catalog.content import ContentStore
 from catalog.database import Database
 from catalog.entries import NewMovie
+from catalog.given import GivenPosters
 from catalog.jobs import Jobs
+from catalog.misses import Misses
 from catalog.movies import Movies
 from catalog.posters import Posters
 from catalog.presence import Presence
+from catalog.purging import Purging
 from catalog.ratings import RatingSets
+from catalog.sources import Sources
 from catalog.upgrading import upgrade
 from catalog.work import PosterWork
 
@@ -32,7 +36,12 @@ class Catalog:
         self.data_dir = data_dir
         self.movies = Movies(self.database)
         self.work = PosterWork(self.database)
-        self.posters = Posters(self.database, ContentStore(data_dir / "posters"))
+        content = ContentStore(data_dir / "posters")
+        self.posters = Posters(self.database, content)
+        self.given = GivenPosters(self.database, content)
+        self.purging = Purging(self.database, content)
+        self.misses = Misses(self.database)
+        self.sources = Sources(self.database)
         self.jobs = Jobs(self.database)
         self.ratings = RatingSets(self.database)
         self.presence = Presence(self.database)

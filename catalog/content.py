@@ -3,6 +3,7 @@
 import hashlib
 import os
 import secrets
+from collections.abc import Iterator
 from pathlib import Path
 
 SUFFIX = {"image/jpeg": ".jpg", "image/png": ".png", "image/webp": ".webp"}
@@ -22,9 +23,11 @@ class ContentStore:
         """Stores the bytes durably before any row names them; returns their sha256."""
         sha256 = hashlib.sha256(content).hexdigest()
         path = self.path(sha256, media_type)
-        if not path.exists():
-            path.parent.mkdir(parents=True, exist_ok=True)
-            _write_whole(path, content)
+        if path.exists():
+            os.utime(path)  # in use again: no purge may take it for forgotten
+            return sha256
+        path.parent.mkdir(parents=True, exist_ok=True)
+        _write_whole(path, content)
         return sha256
 
     def get(self, sha256: str, media_type: str) -> bytes | None:
@@ -34,6 +37,10 @@ class ContentStore:
         except FileNotFoundError:
             return None
         return content if hashlib.sha256(content).hexdigest() == sha256 else None
+
+    def files(self) -> Iterator[Path]:
+        """Every file of the store that is whole; its stem is the sha256."""
+        return self._root.glob("??/[0-9a-f]*.*")
 
 
 def _write_whole(path: Path, content: bytes) -> None:

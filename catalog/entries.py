@@ -106,10 +106,14 @@ class PosterFile:
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """Rows that belong to the holder of `token` until the lease ends."""
+    """Rows that belong to the holder of `token` until the lease ends.
+
+    `alone` marks a row that its last worker died with: nothing else may be in hand beside it.
+    """
 
     token: str
     movie_ids: tuple[int, ...] = ()
+    alone: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import ColumnElement, func, select
+from sqlalchemy import ColumnElement, func, or_, select
 
 from catalog.content import ContentStore
 from catalog.database import Database
@@ -95,8 +95,7 @@ class Posters:
 
     def _vectors_behind(self, last: int, fingerprint: str) -> list[StoredVector]:
         query = (
-            select(poster_vectors.c.movie_id, poster_vectors.c.record, poster_files.c.generated)
-            .join(poster_files, poster_files.c.movie_id == poster_vectors.c.movie_id)
+            select(poster_vectors.c.movie_id, poster_vectors.c.record, poster_vectors.c.generated)
             .where(poster_vectors.c.movie_id > last, poster_vectors.c.fingerprint == fingerprint, _embedded())
             .order_by(poster_vectors.c.movie_id)
             .limit(VECTORS_PER_READ)
@@ -106,6 +105,6 @@ class Posters:
 
 
 def _embedded() -> ColumnElement[bool]:
-    """A vector counts while its movie's row says `embedded`: a movie being embedded anew is left out meanwhile."""
-    ids = select(poster_work.c.movie_id).where(poster_work.c.state == State.EMBEDDED)
+    """A vector counts while its movie's row says `embedded`, and while a newer poster is on its way."""
+    ids = select(poster_work.c.movie_id).where(or_(poster_work.c.state == State.EMBEDDED, poster_work.c.renewing))
     return poster_vectors.c.movie_id.in_(ids)

@@ -7,31 +7,26 @@ Every change of a claimed row names the token of the claim; a worker whose lease
 import secrets
 import time
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
+from types import MappingProxyType
 from typing import Any
 
-from sqlalchemy import Connection, and_, case, delete, func, insert, literal, or_, select, update
+from sqlalchemy import Connection, and_, delete, func, insert, not_, select, update
 
+from catalog.claiming import ADVANCED, OPEN, RELEASED, advance, due, ended, mine, suspect, take
 from catalog.database import Database
 from catalog.entries import MAX_ATTEMPTS, Claim, Kind, PosterFile, Reason, State
-from catalog.movies import chunks
+from catalog.misses import remember
+from catalog.queueing import PosterQueue
 from catalog.schema import movies, poster_files, poster_vectors, poster_work
 
+Misses = Mapping[str, str]  # source name -> what it said when it had no poster
+NO_MISSES: Mapping[int, Misses] = MappingProxyType({})
+
 BACKOFF_S, MAX_BACKOFF_S = 5.0, 300.0  # min(2^n * 5 s, 300 s): reliability.md section 4.5
-# Fetched posters that may wait for the encoder: enough to keep several encoders busy, and no more pictures on the disk
-# than are needed soon.
-MOST_FETCHED_AHEAD = 512
-WAITING = {Kind.FETCH: State.PENDING, Kind.EMBED: State.FETCHED}
-OPEN = (State.PENDING, State.FETCHED)
-RELEASED: dict[str, Any] = {"lease_until": None, "token": None}
-ADVANCED: dict[str, Any] = {
-    **RELEASED,
-    "attempt": 0,
-    "lost": 0,
-    "next_attempt_at": None,
-    "reason": None,
-    "detail": None,
-}
+# A source's trouble costs no attempt, yet must end some time: with one request in four going wrong, ten times in a row
+# is one poster in a million. The first pause is short, since the next request usually goes through.
+MAX_TROUBLES, TROUBLE_BACKOFF_S = 10, 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +37,7 @@ class Embedded:
     sha256: str
     fingerprint: str
     record: bytes
+    generated: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,56 +47,55 @@ class Failure:
     movie_id: int
     reason: Reason
     detail: str
+    misses: Misses = field(default_factory=dict)
 
 
-class PosterWork:
-    """The work rows of one catalog."""
+class PosterWork(PosterQueue):
+    """The work rows of one catalog: what may be asked for is above, what workers do with it is here."""
 
     def __init__(self, database: Database) -> None:
-        self._database = database
-
-    def enqueue_all(self) -> int:
-        """Queues every movie without a work row, the most-rated first in line; returns how many."""
-        now = time.time()
-        missing = (
-            select(movies.c.movie_id, movies.c.n_ratings, literal(State.PENDING), literal(now))
-            .outerjoin(poster_work, poster_work.c.movie_id == movies.c.movie_id)
-            .where(poster_work.c.movie_id.is_(None))
-        )
-        columns = ["movie_id", "priority", "state", "changed_at"]
-        with self._database.write() as connection:
-            return connection.execute(insert(poster_work).from_select(columns, missing)).rowcount
-
-    def retry(self, reason: Reason | None = None) -> int:
-        """Sends failed movies back to the start, all or those of one reason; returns how many."""
-        failed = poster_work.c.state == State.FAILED
-        wanted = failed if reason is None else and_(failed, poster_work.c.reason == reason)
-        values = {**ADVANCED, "state": State.PENDING, "changed_at": time.time()}
-        with self._database.write() as connection:
-            return connection.execute(update(poster_work).where(wanted).values(values)).rowcount
+        super().__init__(database)
 
     def due(self, kind: Kind) -> bool:
         """True when a row of this kind can be claimed now."""
         with self._database.read() as connection:
-            query = select(poster_work.c.movie_id).where(_due(kind, time.time())).limit(1)
+            query = select(poster_work.c.movie_id).where(due(kind, time.time())).limit(1)
             return connection.execute(query).first() is not None
 
-    def claim(self, kind: Kind, limit: int, lease_s: float) -> Claim:
+    def suspect_due(self, kind: Kind) -> bool:
+        """True when a row that a worker lost can be claimed now: it wants to be alone."""
+        with self._database.read() as connection:
+            query = select(poster_work.c.movie_id).where(due(kind, time.time()), suspect()).limit(1)
+            return connection.execute(query).first() is not None
+
+    def claim(self, kind: Kind, limit: int, lease_s: float, in_company: bool = False) -> Claim:
         """Up to `limit` due rows, most-rated first, their attempt counted before the work starts.
 
         A row that a worker lost is claimed alone, so that one poisoned poster cannot use up the attempts of its
         batch; among those the least lost come first, so that an accident does not hit the same row three times.
+
+        Args:
+            in_company: other rows are in the caller's hands, so none that must be alone is given out.
         """
         now, token = time.time(), secrets.token_hex(16)
-        suspect = or_(poster_work.c.lost > 0, poster_work.c.lease_until.is_not(None))
         with self._database.write() as connection:
-            alone = _take(connection, and_(_due(kind, now), suspect), 1, token, now + lease_s)
-            return Claim(token, alone or _take(connection, _due(kind, now), limit, token, now + lease_s))
+            if in_company:
+                innocent = and_(due(kind, now), not_(suspect()))
+                return Claim(token, take(connection, innocent, limit, token, now + lease_s))
+            alone = take(connection, and_(due(kind, now), suspect()), 1, token, now + lease_s)
+            if alone:
+                return Claim(token, alone, alone=True)
+            return Claim(token, take(connection, due(kind, now), limit, token, now + lease_s))
 
-    def fetched(self, claim: Claim, files: Sequence[PosterFile]) -> set[int]:
-        """Records posters and moves their rows to `fetched`; returns the movies that were still ours."""
+    def fetched(self, claim: Claim, files: Sequence[PosterFile], misses: Mapping[int, Misses] = NO_MISSES) -> set[int]:
+        """Records posters and moves their rows to `fetched`; returns the movies that were still ours.
+
+        Args:
+            misses: by movie, what the sources said that were asked before and have no poster; remembered.
+        """
         with self._database.write() as connection:
-            ours = _advance(connection, claim, [file.movie_id for file in files], {**ADVANCED, "state": State.FETCHED})
+            ours = advance(connection, claim, [file.movie_id for file in files], {**ADVANCED, "state": State.FETCHED})
+            remember(connection, {movie_id: said for movie_id, said in misses.items() if movie_id in ours})
             kept = [asdict(file) for file in files if file.movie_id in ours]
             if kept:
                 connection.execute(delete(poster_files).where(poster_files.c.movie_id.in_(ours)))
@@ -111,9 +106,8 @@ class PosterWork:
         """Stores vectors and moves their rows to `embedded`, in one transaction; returns those still ours."""
         now = time.time()
         with self._database.write() as connection:
-            ours = _advance(
-                connection, claim, [vector.movie_id for vector in vectors], {**ADVANCED, "state": State.EMBEDDED}
-            )
+            values = {**ADVANCED, "state": State.EMBEDDED, "renewing": False}
+            ours = advance(connection, claim, [vector.movie_id for vector in vectors], values)
             kept = [{**asdict(vector), "embedded_at": now} for vector in vectors if vector.movie_id in ours]
             if kept:
                 connection.execute(delete(poster_vectors).where(poster_vectors.c.movie_id.in_(ours)))
@@ -121,38 +115,66 @@ class PosterWork:
         return ours
 
     def failed(self, claim: Claim, failures: Iterable[Failure]) -> set[int]:
-        """Ends rows for good, each with its reason; returns those still ours."""
+        """Ends rows for good, each with its reason; returns those still ours.
+
+        A row that was being renewed goes back to `embedded` with what it had, unless that is out of date.
+        """
         ours: set[int] = set()
+        now = time.time()
         with self._database.write() as connection:
             for failure in failures:
-                values = {**RELEASED, "state": State.FAILED, "reason": failure.reason, "detail": failure.detail}
-                ours |= _advance(connection, claim, [failure.movie_id], values)
+                values = ended(failure.reason, failure.detail, now)
+                mine_now = advance(connection, claim, [failure.movie_id], values)
+                remember(connection, {movie_id: failure.misses for movie_id in mine_now})
+                ours |= mine_now
         return ours
 
     def postponed(self, claim: Claim, failures: Iterable[Failure]) -> None:
         """Trouble of single posters: tried again after a back-off, ended after the last attempt."""
-        now = time.time()
         with self._database.write() as connection:
             for failure in failures:
-                mine = _mine(claim, [failure.movie_id])
-                row = connection.execute(select(poster_work.c.attempt).where(mine)).first()
-                if row is None:
-                    continue
-                due = now + min(2**row.attempt * BACKOFF_S, MAX_BACKOFF_S)
-                values = {**RELEASED, "next_attempt_at": due, "reason": failure.reason, "detail": failure.detail}
-                if row.attempt >= MAX_ATTEMPTS:
-                    values["state"] = State.FAILED
-                connection.execute(update(poster_work).where(mine).values({**values, "changed_at": now}))
+                row = self._row(connection, claim, failure.movie_id)
+                if row is not None:
+                    pause_s = min(2**row.attempt * BACKOFF_S, MAX_BACKOFF_S)
+                    _again(connection, claim, failure, pause_s, row.attempt >= MAX_ATTEMPTS)
+
+    def troubled(self, claim: Claim, failures: Iterable[Failure], pause_s: Mapping[int, float]) -> None:
+        """Trouble of a shared source: no attempt is used, and the pause is short.
+
+        Args:
+            pause_s: by movie, the least seconds that the source asked for.
+        """
+        with self._database.write() as connection:
+            for failure in failures:
+                row = self._row(connection, claim, failure.movie_id)
+                if row is not None:
+                    wanted = min(2**row.troubles * TROUBLE_BACKOFF_S, MAX_BACKOFF_S)
+                    pause = max(wanted, pause_s.get(failure.movie_id, 0.0))
+                    values = {"attempt": poster_work.c.attempt - 1, "troubles": row.troubles + 1}
+                    connection.execute(update(poster_work).where(mine(claim, [failure.movie_id])).values(values))
+                    _again(connection, claim, failure, pause, row.troubles + 1 >= MAX_TROUBLES)
+
+    def put_off(self, claim: Claim, movie_ids: Sequence[int], until: float, why: str) -> None:
+        """A source is not asked before `until`: the rows wait for it with all their attempts."""
+        values = {**RELEASED, "attempt": poster_work.c.attempt - 1, "next_attempt_at": until}
+        values |= {"reason": Reason.SOURCE_UNAVAILABLE, "detail": why}
+        with self._database.write() as connection:
+            advance(connection, claim, movie_ids, values)
+
+    @staticmethod
+    def _row(connection: Connection, claim: Claim, movie_id: int) -> Any:
+        columns = poster_work.c.attempt, poster_work.c.troubles
+        return connection.execute(select(*columns).where(mine(claim, [movie_id]))).first()
 
     def released(self, claim: Claim, movie_ids: Sequence[int]) -> None:
         """Gives rows back that did not get their turn; the attempt is returned."""
         with self._database.write() as connection:
-            _advance(connection, claim, movie_ids, {**RELEASED, "attempt": poster_work.c.attempt - 1})
+            advance(connection, claim, movie_ids, {**RELEASED, "attempt": poster_work.c.attempt - 1})
 
     def fetch_again(self, claim: Claim, movie_ids: Sequence[int]) -> None:
         """Sends rows back to `pending` whose poster file is gone."""
         with self._database.write() as connection:
-            _advance(connection, claim, movie_ids, {**ADVANCED, "state": State.PENDING})
+            advance(connection, claim, movie_ids, {**ADVANCED, "state": State.PENDING})
 
     def sweep(self) -> int:
         """Ends the rows whose workers died at every attempt; returns how many."""
@@ -161,7 +183,7 @@ class PosterWork:
             poster_work.c.state.in_(OPEN), poster_work.c.attempt >= MAX_ATTEMPTS, poster_work.c.lease_until < now
         )
         detail = f"the worker died {MAX_ATTEMPTS} times while it had this poster in hand"
-        values = {**RELEASED, "state": State.FAILED, "reason": Reason.WORKER_LOST, "detail": detail, "changed_at": now}
+        values = {**ended(Reason.WORKER_LOST, detail, now), "changed_at": now}
         with self._database.write() as connection:
             return connection.execute(update(poster_work).where(exhausted).values(values)).rowcount
 
@@ -190,41 +212,9 @@ class PosterWork:
             return connection.execute(query).scalar()
 
 
-def _due(kind: Kind, now: float) -> Any:
-    free = or_(poster_work.c.lease_until.is_(None), poster_work.c.lease_until < now)
-    in_time = or_(poster_work.c.next_attempt_at.is_(None), poster_work.c.next_attempt_at <= now)
-    waiting = and_(poster_work.c.state == WAITING[kind], poster_work.c.attempt < MAX_ATTEMPTS, free, in_time)
-    return and_(waiting, _encoder_can_follow()) if kind == Kind.FETCH else waiting
-
-
-def _encoder_can_follow() -> Any:
-    other = poster_work.alias("other")
-    ahead = select(other.c.movie_id).where(other.c.state == State.FETCHED).limit(MOST_FETCHED_AHEAD).subquery()
-    return select(func.count()).select_from(ahead).scalar_subquery() < MOST_FETCHED_AHEAD
-
-
-def _take(connection: Connection, due: Any, limit: int, token: str, lease_until: float) -> tuple[int, ...]:
-    first = poster_work.c.lost, poster_work.c.priority.desc(), poster_work.c.movie_id
-    chosen = select(poster_work.c.movie_id).where(due).order_by(*first).limit(limit).with_for_update(skip_locked=True)
-    values = {
-        "attempt": poster_work.c.attempt + 1,
-        "lost": poster_work.c.lost + case((poster_work.c.lease_until.is_not(None), 1), else_=0),
-        "token": token,
-        "lease_until": lease_until,
-    }
-    taken = update(poster_work).where(poster_work.c.movie_id.in_(chosen)).values(values)
-    rows = connection.execute(taken.returning(poster_work.c.movie_id, poster_work.c.priority)).all()
-    return tuple(row.movie_id for row in sorted(rows, key=lambda row: (-row.priority, row.movie_id)))
-
-
-def _mine(claim: Claim, movie_ids: Sequence[int]) -> Any:
-    return and_(poster_work.c.movie_id.in_(movie_ids), poster_work.c.token == claim.token)
-
-
-def _advance(connection: Connection, claim: Claim, movie_ids: Sequence[int], values: dict[str, Any]) -> set[int]:
-    """Changes the rows that still carry the claim's token; the others were taken over and stay as they are."""
-    ours: set[int] = set()
-    for chunk in chunks(movie_ids):
-        changed = update(poster_work).where(_mine(claim, chunk)).values({**values, "changed_at": time.time()})
-        ours.update(connection.execute(changed.returning(poster_work.c.movie_id)).scalars())
-    return ours
+def _again(connection: Connection, claim: Claim, failure: Failure, pause_s: float, enough: bool) -> None:
+    """Puts a row back for `pause_s` seconds, or ends it."""
+    now = time.time()
+    values = {**RELEASED, "next_attempt_at": now + pause_s, "reason": failure.reason, "detail": failure.detail}
+    values |= ended(failure.reason, failure.detail, now) if enough else {}
+    connection.execute(update(poster_work).where(mine(claim, [failure.movie_id])).values({**values, "changed_at": now}))

@@ -27,6 +27,7 @@ COMMANDS = {
     "serve": ("cli.serve", True),
     "worker": ("cli.worker", True),
     "rollback": ("cli.rollback", True),
+    "posters": ("cli.posters", True),
     "api": ("cli.api", False),  # the API process of `serve`; production uses gunicorn
 }
 

@@ -94,7 +94,7 @@ def _store(catalog: Catalog, batch: _Batch, fingerprint: str) -> None:
         if file is None or file.sha256 in batch.gone:
             again.append(movie_id)
         elif file.sha256 in batch.records:
-            done.append(Embedded(movie_id, file.sha256, fingerprint, batch.records[file.sha256]))
+            done.append(_embedded(file, fingerprint, batch))
         else:
             failed.append(Failure(movie_id, *batch.refused[file.sha256]))
     if done and len(catalog.work.embedded(batch.claim, done)) < len(done):
@@ -104,3 +104,7 @@ def _store(catalog: Catalog, batch: _Batch, fingerprint: str) -> None:
     if again:
         log.warning("%d poster files are gone from the data folder: fetched again", len(again))
         catalog.work.fetch_again(batch.claim, again)
+
+
+def _embedded(file: PosterFile, fingerprint: str, batch: _Batch) -> Embedded:
+    return Embedded(file.movie_id, file.sha256, fingerprint, batch.records[file.sha256], file.generated)

@@ -7,6 +7,7 @@ import pytest
 
 from catalog.catalog import Catalog
 from catalog.entries import NewMovie, PosterFile
+from catalog.storing import store_movies
 
 
 class Clock:
@@ -45,7 +46,7 @@ def queued(catalog: Catalog) -> Callable[[int], Catalog]:
     def queue(n: int) -> Catalog:
         new = [NewMovie(title=f"Movie {i}", movie_id=i, year=2000) for i in range(1, n + 1)]
         with catalog.database.write() as connection:
-            catalog.movies.store(connection, new, {i: (10_000 - i, 3.5) for i in range(1, n + 1)}, 0.0)
+            store_movies(connection, new, {i: (10_000 - i, 3.5) for i in range(1, n + 1)}, 0.0)
         catalog.work.enqueue_all()
         return catalog
 

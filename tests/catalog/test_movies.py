@@ -10,6 +10,7 @@ import pytest
 from catalog.catalog import Catalog
 from catalog.entries import FIRST_LOCAL_ID, MAX_ID, NewMovie, State
 from catalog.errors import ConflictingMovie, UnknownMovie
+from catalog.storing import Stored, store_movies
 
 NEW = [
     NewMovie("The Matrix", 1, 1999, ("Action", "Sci-Fi"), "tt0133093", 603),
@@ -23,7 +24,7 @@ RATINGS = {1: (50, 4.2), 2: (60, 3.0), 3: (10, 4.5)}
 @pytest.fixture
 def stored(catalog: Catalog) -> Catalog:
     with catalog.database.write() as connection:
-        assert catalog.movies.store(connection, NEW, RATINGS, 1.0) == 4
+        assert store_movies(connection, NEW, RATINGS, 1.0) == Stored(new=4, changed=0, unchanged=0)
     return catalog
 
 
@@ -33,8 +34,9 @@ def found(catalog: Catalog, q: str = "", genre: str = "") -> list[int]:
 
 def test_storing_again_changes_nothing_and_a_correction_changes_one(stored: Catalog) -> None:
     with stored.database.write() as connection:
-        assert stored.movies.store(connection, NEW, RATINGS, 2.0) == 0
-        assert stored.movies.store(connection, [replace(NEW[0], year=2000)], RATINGS, 2.0) == 1
+        assert store_movies(connection, NEW, RATINGS, 2.0) == Stored(new=0, changed=0, unchanged=4)
+        stored_now = store_movies(connection, [replace(NEW[0], year=2000)], RATINGS, 2.0)
+        assert stored_now == Stored(new=0, changed=1, unchanged=0)
     assert stored.movies.get(1).year == 2000
     assert stored.movies.count() == 4
 
@@ -74,7 +76,7 @@ def test_movies_are_found_by_what_people_type(stored: Catalog, q: str, genre: st
 def test_pages_cover_every_movie_once_in_order(catalog: Catalog) -> None:
     new = [NewMovie(f"Same {i}", i, 2000) for i in range(1, 24)]
     with catalog.database.write() as connection:
-        catalog.movies.store(connection, new, {i: (i % 3, 3.0) for i in range(1, 24)}, 1.0)
+        store_movies(connection, new, {i: (i % 3, 3.0) for i in range(1, 24)}, 1.0)
     seen, cursor = [], ""
     while True:
         page = catalog.movies.page(q="same", cursor=cursor, limit=5)

@@ -165,7 +165,7 @@ def test_retry_sends_back_only_the_reason_that_was_named(queued: Queue, clock: A
 def test_no_more_is_fetched_while_the_encoder_is_far_behind(
     queued: Queue, clock: Any, poster_file: Callable[[int], PosterFile], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("catalog.work.MOST_FETCHED_AHEAD", 2)
+    monkeypatch.setattr("catalog.claiming.MOST_FETCHED_AHEAD", 2)
     catalog = queued(4)
     claim = catalog.work.claim(Kind.FETCH, 2, LEASE_S)
     catalog.work.fetched(claim, [poster_file(1), poster_file(2)])

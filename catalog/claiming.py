@@ -1,0 +1,97 @@
+"""The claim protocol on poster rows as SQL: what is due, what a claim takes, what its holder may change.
+
+Every change of a claimed row names the token of the claim; a worker whose lease ran out changes nothing
+(reliability.md section 4). Times are seconds since 1970.
+"""
+
+import time
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import Connection, and_, case, func, or_, select, update
+
+from catalog.entries import MAX_ATTEMPTS, Claim, Kind, State
+from catalog.movies import chunks
+from catalog.schema import poster_files, poster_vectors, poster_work
+
+# Fetched posters that may wait for the encoder: enough to keep several encoders busy, and no more pictures on the disk
+# than are needed soon.
+MOST_FETCHED_AHEAD = 512
+WAITING = {Kind.FETCH: State.PENDING, Kind.EMBED: State.FETCHED}
+OPEN = (State.PENDING, State.FETCHED)
+RELEASED: dict[str, Any] = {"lease_until": None, "token": None}
+ADVANCED: dict[str, Any] = {
+    **RELEASED,
+    "attempt": 0,
+    "lost": 0,
+    "troubles": 0,
+    "next_attempt_at": None,
+    "reason": None,
+    "detail": None,
+}
+
+
+def due(kind: Kind, now: float) -> Any:
+    """Rows of this kind that may be claimed now; of those to be fetched none while the encoder is far behind."""
+    free = or_(poster_work.c.lease_until.is_(None), poster_work.c.lease_until < now)
+    in_time = or_(poster_work.c.next_attempt_at.is_(None), poster_work.c.next_attempt_at <= now)
+    waiting = and_(poster_work.c.state == WAITING[kind], poster_work.c.attempt < MAX_ATTEMPTS, free, in_time)
+    return and_(waiting, _encoder_can_follow()) if kind == Kind.FETCH else waiting
+
+
+def _encoder_can_follow() -> Any:
+    other = poster_work.alias("other")
+    ahead = select(other.c.movie_id).where(other.c.state == State.FETCHED).limit(MOST_FETCHED_AHEAD).subquery()
+    return select(func.count()).select_from(ahead).scalar_subquery() < MOST_FETCHED_AHEAD
+
+
+def suspect() -> Any:
+    """Rows whose worker died with them in hand: one of them may be the cause."""
+    return or_(poster_work.c.lost > 0, poster_work.c.lease_until.is_not(None))
+
+
+def ended(reason: Any, detail: Any, now: float) -> dict[str, Any]:
+    """What a row becomes that cannot go on: failed, or what it was before when only its renewal failed.
+
+    The reason stays on both. A picture whose time is over is not kept.
+    """
+    shown = or_(poster_files.c.expires_at.is_(None), poster_files.c.expires_at > now)
+    kept = (
+        select(poster_vectors.c.movie_id)
+        .join(poster_files, poster_files.c.movie_id == poster_vectors.c.movie_id)
+        .where(shown, poster_vectors.c.movie_id == poster_work.c.movie_id)
+        .exists()
+    )
+    state = case((and_(poster_work.c.renewing, kept), State.EMBEDDED), else_=State.FAILED)
+    return {**RELEASED, "state": state, "renewing": False, "reason": reason, "detail": detail}
+
+
+def take(connection: Connection, condition: Any, limit: int, token: str, lease_until: float) -> tuple[int, ...]:
+    """Claims up to `limit` of these rows, their attempt counted; their ids, most-rated first."""
+    first = poster_work.c.lost, poster_work.c.priority.desc(), poster_work.c.movie_id
+    chosen = (
+        select(poster_work.c.movie_id).where(condition).order_by(*first).limit(limit).with_for_update(skip_locked=True)
+    )
+    values = {
+        "attempt": poster_work.c.attempt + 1,
+        "lost": poster_work.c.lost + case((poster_work.c.lease_until.is_not(None), 1), else_=0),
+        "token": token,
+        "lease_until": lease_until,
+    }
+    taken = update(poster_work).where(poster_work.c.movie_id.in_(chosen)).values(values)
+    rows = connection.execute(taken.returning(poster_work.c.movie_id, poster_work.c.priority)).all()
+    return tuple(row.movie_id for row in sorted(rows, key=lambda row: (-row.priority, row.movie_id)))
+
+
+def mine(claim: Claim, movie_ids: Sequence[int]) -> Any:
+    """The rows among these that still carry the claim's token."""
+    return and_(poster_work.c.movie_id.in_(movie_ids), poster_work.c.token == claim.token)
+
+
+def advance(connection: Connection, claim: Claim, movie_ids: Sequence[int], values: dict[str, Any]) -> set[int]:
+    """Changes the rows that still carry the claim's token; the others were taken over and stay as they are."""
+    ours: set[int] = set()
+    for chunk in chunks(movie_ids):
+        changed = update(poster_work).where(mine(claim, chunk)).values({**values, "changed_at": time.time()})
+        ours.update(connection.execute(changed.returning(poster_work.c.movie_id)).scalars())
+    return ours
