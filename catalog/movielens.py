@@ -1,11 +1,14 @@
-"""Reads `movies.csv` and `links.csv` of a MovieLens folder; writes nothing."""
+"""Reads `movies.csv` and `links.csv` of a MovieLens folder, plain or as `.gz`; writes nothing."""
 
 import csv
+import gzip
+import zlib
 from collections import Counter
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TypeVar
+from typing import TextIO, TypeVar, cast
 
 from catalog.entries import MAX_ID, FileReport, NewMovie
 from catalog.errors import BadFile
@@ -35,33 +38,55 @@ class Links:
     tmdb_id: int | None
 
 
-def read_movies(folder: Path) -> tuple[list[NewMovie], list[FileReport]]:
-    """Movies with their links, in file order, and one report per file.
+@dataclass(frozen=True, slots=True)
+class MovieFiles:
+    """What a folder says about movies: these with their links, in file order, and one report per file that was read."""
+
+    movies: tuple[NewMovie, ...]
+    reports: tuple[FileReport, ...]
+    has_links: bool
+
+
+def find_file(folder: Path, name: str) -> Path | None:
+    """`name` in this folder, else `name.gz`, else None: where both are there the plain one counts."""
+    return next((path for path in (folder / name, folder / f"{name}.gz") if path.is_file()), None)
+
+
+def read_movies(folder: Path) -> MovieFiles:
+    """The movies of a folder; without `links.csv` they have no outside ids.
 
     Raises:
-        BadFile: a file is missing or foreign, or more than 1 % of its rows are broken.
+        BadFile: there is no `movies.csv`, or a file is foreign, or more than 1 % of its rows are broken.
     """
-    _check_folder(folder)
-    movies, movie_report = _read(folder / "movies.csv", MOVIE_COLUMNS, _movie)
+    movies, movie_report = _read(_movies_file(folder), MOVIE_COLUMNS, _movie)
+    links_file = find_file(folder, "links.csv")
+    if links_file is None:
+        return MovieFiles(tuple(movies), (movie_report,), has_links=False)
     known = {movie.movie_id for movie in movies}
-    links, link_report = _read(folder / "links.csv", LINK_COLUMNS, lambda row: _link(row, known))
+    owners: dict[str, int] = {}
+    links, link_report = _read(links_file, LINK_COLUMNS, lambda row: _link(row, known, owners))
+    return MovieFiles(_joined(movies, links), (movie_report, link_report), has_links=True)
+
+
+def _joined(movies: list[NewMovie], links: list[Links]) -> tuple[NewMovie, ...]:
     by_id = {link.movie_id: link for link in links}
-    joined = [
+    return tuple(
         replace(movie, imdb_id=link.imdb_id, tmdb_id=link.tmdb_id)
         if movie.movie_id is not None and (link := by_id.get(movie.movie_id))
         else movie
         for movie in movies
-    ]
-    return joined, [movie_report, link_report]
+    )
 
 
-def _check_folder(folder: Path) -> None:
+def _movies_file(folder: Path) -> Path:
     if not folder.is_dir():
         raise BadFile(
             folder, "there is no such folder; give the unpacked MovieLens folder, such as data/ml-latest-small"
         )
-    if not (folder / "movies.csv").is_file():
+    found = find_file(folder, "movies.csv")
+    if found is None:
         raise BadFile(folder, "not a MovieLens folder: it has no movies.csv")
+    return found
 
 
 def _read(path: Path, columns: tuple[str, ...], parse: Callable[[dict[str, str]], T]) -> tuple[list[T], FileReport]:
@@ -86,19 +111,32 @@ def _read(path: Path, columns: tuple[str, ...], parse: Callable[[dict[str, str]]
 
 def _rows(path: Path, columns: tuple[str, ...]) -> Iterator[tuple[int, dict[str, str]]]:
     """(line number, row) of a CSV file with a header; a row with a wrong column count comes out empty."""
+    with _one_line_errors(path), _opened(path) as file:
+        reader = csv.reader(file, strict=True)
+        header = next(reader, [])
+        if not set(columns) <= set(header):
+            raise BadFile(path, f"not a MovieLens file: its columns are {header[:6]}, wanted {list(columns)}")
+        for cells in reader:
+            whole = len(cells) == len(header)
+            yield reader.line_num, dict(zip(header, cells, strict=True)) if whole else {}
+
+
+def _opened(path: Path) -> TextIO:
+    if path.suffix == ".gz":
+        return cast(TextIO, gzip.open(path, "rt", encoding="utf-8-sig", newline=""))
+    return path.open(encoding="utf-8-sig", newline="")
+
+
+@contextmanager
+def _one_line_errors(path: Path) -> Iterator[None]:
     try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            reader = csv.reader(file, strict=True)
-            header = next(reader, [])
-            if not set(columns) <= set(header):
-                raise BadFile(path, f"not a MovieLens file: its columns are {header[:6]}, wanted {list(columns)}")
-            for cells in reader:
-                whole = len(cells) == len(header)
-                yield reader.line_num, dict(zip(header, cells, strict=True)) if whole else {}
-    except FileNotFoundError as err:
-        raise BadFile(path, "the file is missing") from err
+        yield
+    except EOFError as err:
+        raise BadFile(path, "the gzip file is cut short; fetch it again") from err
+    except zlib.error as err:
+        raise BadFile(path, f"the gzip file is damaged ({err}); fetch it again") from err
     except OSError as err:
-        raise BadFile(path, f"cannot be read: {err.strerror}") from err
+        raise BadFile(path, f"cannot be read: {err.strerror or err}") from err
     except UnicodeDecodeError as err:
         raise BadFile(path, f"not UTF-8 text (byte {err.start}); convert it first") from err
     except csv.Error as err:
@@ -127,7 +165,8 @@ def _movie(row: dict[str, str]) -> NewMovie:
     return NewMovie(title=title, movie_id=movie_id, year=year, genres=genres)
 
 
-def _link(row: dict[str, str], known: set[int | None]) -> Links:
+def _link(row: dict[str, str], known: set[int | None], owners: dict[str, int]) -> Links:
+    """One row of links.csv; `owners` remembers which movie has which IMDb id, since no two may have the same."""
     movie_id = _id(row)
     if movie_id not in known:
         raise _Rejected("unknown_movie", f"movie {movie_id} is not in movies.csv")
@@ -136,6 +175,8 @@ def _link(row: dict[str, str], known: set[int | None]) -> Links:
         tmdb = _number(row["tmdbId"]) if row["tmdbId"].strip() else None
     except ValueError as err:
         raise _Rejected("bad_link", f"movie {movie_id}: {err}") from err
+    if imdb is not None and owners.setdefault(imdb, movie_id) != movie_id:
+        raise _Rejected("duplicate_imdb_id", f"movie {movie_id}: {imdb} is that of movie {owners[imdb]} already")
     return Links(movie_id, imdb, tmdb)
 
 

@@ -1,20 +1,18 @@
-"""Movies and their links: taking them in, finding them, showing them."""
+"""Movies and their links: finding them, showing them."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, and_, case, func, insert, literal, or_, select, update
+from sqlalchemy import Row, Select, and_, case, func, literal, or_, select
 
 from catalog.database import Database
-from catalog.entries import Movie, NewMovie, State
+from catalog.entries import Movie, State
 from catalog.errors import UnknownMovie
 from catalog.schema import links, movies, poster_files, poster_work
 from catalog.titles import search_text
 
 MAX_IDS_PER_QUERY = 500  # bound variables of one statement; SQLite's own limit is 32,766
-
-Ratings = dict[int, tuple[int, float]]  # movie_id -> (number of ratings, mean in stars)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,25 +77,6 @@ class Movies:
             else None
         )
         return Page([_movie(row) for row in rows[:limit]], more)
-
-    def store(self, connection: Connection, new: Iterable[NewMovie], ratings: Ratings, now: float) -> int:
-        """Inserts or corrects movies that carry an id, in the caller's transaction; returns how many changed.
-
-        Movies of the catalog that are not in `new` stay as they are.
-        """
-        wanted = {movie.movie_id: _row(movie, ratings) for movie in new if movie.movie_id is not None}
-        there = {
-            row.movie_id: row
-            for row in connection.execute(
-                select(movies, links.c.imdb_id, links.c.tmdb_id).outerjoin_from(movies, links)
-            )
-        }
-        added = [row for movie_id, row in wanted.items() if movie_id not in there]
-        changed = [row for movie_id, row in wanted.items() if movie_id in there and _differs(there[movie_id], row)]
-        for row in added:
-            row["added_at"] = now
-        _write_movies(connection, added, changed)
-        return len(added) + len(changed)
 
 
 def chunks(ids: Sequence[int]) -> Iterable[Sequence[int]]:
@@ -166,35 +145,3 @@ def _behind(cursor: str, rank: Any) -> Any:
 
 def _escaped(text: str) -> str:
     return text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
-
-
-def _row(movie: NewMovie, ratings: Ratings) -> dict[str, Any]:
-    n_ratings, mean = ratings.get(movie.movie_id or 0, (0, None))
-    return {
-        "movie_id": movie.movie_id,
-        "title": movie.title,
-        "year": movie.year,
-        "genres": genres_text(movie.genres),
-        "search_text": search_text(movie.title),
-        "n_ratings": n_ratings,
-        "mean_rating": mean,
-        "imdb_id": movie.imdb_id,
-        "tmdb_id": movie.tmdb_id,
-    }
-
-
-def _differs(there: Row[Any], wanted: dict[str, Any]) -> bool:
-    return any(getattr(there, name) != value for name, value in wanted.items())
-
-
-def _write_movies(connection: Connection, added: list[dict[str, Any]], changed: list[dict[str, Any]]) -> None:
-    if added:
-        connection.execute(insert(movies), [_of(movies, row) for row in added])
-        connection.execute(insert(links), [_of(links, row) for row in added])
-    for row in changed:
-        for table in (movies, links):
-            connection.execute(update(table).where(table.c.movie_id == row["movie_id"]).values(_of(table, row)))
-
-
-def _of(table: Any, row: dict[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in row.items() if name in table.c}

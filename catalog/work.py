@@ -26,7 +26,7 @@ NO_MISSES: Mapping[int, Misses] = MappingProxyType({})
 BACKOFF_S, MAX_BACKOFF_S = 5.0, 300.0  # min(2^n * 5 s, 300 s): reliability.md section 4.5
 # A source's trouble costs no attempt, yet must end some time: with one request in four going wrong, ten times in a row
 # is one poster in a million. The first pause is short, since the next request usually goes through.
-MAX_TROUBLES, TROUBLE_BACKOFF_S = 10, 1.0
+MAX_TROUBLES, TROUBLE_BACKOFF_S = 10, 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +125,7 @@ class PosterWork(PosterQueue):
             for failure in failures:
                 values = ended(failure.reason, failure.detail, now)
                 mine_now = advance(connection, claim, [failure.movie_id], values)
-                remember(connection, {movie_id: failure.misses for movie_id in mine_now})
+                remember(connection, dict.fromkeys(mine_now, failure.misses))
                 ours |= mine_now
         return ours
 

@@ -37,10 +37,8 @@ def demo_command(data: Path | None) -> None:
 
 def _prepare(opened: Session, folder: Path) -> None:
     """Import, train, rebuild, queue: each step only where something is new."""
-    with Bar("reading ratings") as bar:
-        report = import_movielens(
-            opened.catalog, folder, lambda done, of: bar.update("reading ratings (bytes)", done, of)
-        )
+    with Bar("reading movies", in_bytes=True) as bar:
+        report = import_movielens(opened.catalog, folder, bar.update)
     show(report)
     if report.ratings_changed or opened.catalog.jobs.last_done("train") is None:
         click.echo(train_summary(run_here(opened, "train").result))

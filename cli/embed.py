@@ -8,8 +8,9 @@ from typing import Any
 import click
 
 from catalog.catalog import Catalog
-from catalog.entries import State
+from catalog.entries import Kind, State
 from catalog.errors import CatalogError
+from catalog.sources import Health
 from cli.children import run_child
 from cli.progress import Bar
 from cli.session import Session, session
@@ -20,6 +21,10 @@ LOOK_EVERY_S = 0.5
 
 class WorkerRefused(CatalogError):
     """The worker that was started does not run; the movies stay queued."""
+
+
+class SourceRefused(CatalogError):
+    """A poster source refuses us; the movies that need it stay queued."""
 
 
 @click.command("embed")
@@ -52,7 +57,8 @@ def wait_for_all(opened: Session) -> None:
                 if own is None or own.poll() is not None:
                     _demand_no_refusal(own)
                     own = _worker_if_none_is_alive(opened)
-                _show(bar, counts, before, time.monotonic() - started)
+                _demand_willing_sources(opened.catalog)
+                _show(bar, counts, before, time.monotonic() - started, _outage(opened.catalog))
                 time.sleep(LOOK_EVERY_S)
     finally:
         if own is not None:
@@ -85,6 +91,15 @@ def _demand_no_refusal(own: "subprocess.Popen[bytes] | None") -> None:
         raise WorkerRefused(f"the worker ended with code {own.returncode}: its last line above says why")
 
 
+def _demand_willing_sources(catalog: Catalog) -> None:
+    """Waiting for a source that refuses us would never end: once nothing else is left to do, that is said instead."""
+    stopped = [source for source in catalog.sources.all() if source.state == Health.STOPPED]
+    if not stopped or catalog.work.leased_until() is not None:
+        return
+    if not (catalog.work.due(Kind.FETCH) or catalog.work.due(Kind.EMBED)):
+        raise SourceRefused(f"{stopped[0].why}; {summary(catalog)}. Then run this command again")
+
+
 def _worker_if_none_is_alive(opened: Session) -> "subprocess.Popen[bytes] | None":
     alive = opened.catalog.presence.alive(ALIVE_WITHIN_S)
     if any("embed" in worker.kinds for worker in alive) and any("fetch" in worker.kinds for worker in alive):
@@ -92,8 +107,15 @@ def _worker_if_none_is_alive(opened: Session) -> "subprocess.Popen[bytes] | None
     return run_child("worker", "--kinds", "fetch,embed", "--supervised")
 
 
-def _show(bar: Bar, counts: dict[State, int], before: int, took_s: float) -> None:
+def _outage(catalog: Catalog) -> str:
+    """Says which source does not answer and when it is asked again; empty when all do."""
+    now = time.time()
+    waiting = [source for source in catalog.sources.all() if source.state != Health.WORKING]
+    return "".join(f"; {source.why}, asked again in {max(0, (source.until or now) - now):.0f} s" for source in waiting)
+
+
+def _show(bar: Bar, counts: dict[State, int], before: int, took_s: float, outage: str) -> None:
     done = counts[State.EMBEDDED] + counts[State.FAILED]
     rate = (counts[State.EMBEDDED] - before) / took_s if took_s > 1 else 0.0
-    label = f"embedded {counts[State.EMBEDDED]:,}, failed {counts[State.FAILED]:,} ({rate:.1f}/s)"
+    label = f"embedded {counts[State.EMBEDDED]:,}, failed {counts[State.FAILED]:,} ({rate:.1f}/s){outage}"
     bar.update(label, done, done + counts[State.PENDING] + counts[State.FETCHED])

@@ -28,14 +28,13 @@ def import_command() -> None:
 def movielens(folder: Path, as_json: bool) -> None:
     """Take in movies.csv, links.csv and ratings.csv of an unpacked MovieLens folder.
 
-    Doing it again changes only what differs. Nothing is stored when a file is missing or broken.
+    Each file may also be there as .gz; the last two may be missing. Doing it again changes only what differs. Nothing
+    is stored when a file is broken.
 
     Example: posterity import movielens data/ml-latest-small
     """
-    with session() as opened, Bar("reading ratings") as bar:
-        report = import_movielens(
-            opened.catalog, folder, lambda done, of: bar.update("reading ratings (bytes)", done, of)
-        )
+    with session() as opened, Bar("reading movies", in_bytes=True) as bar:
+        report = import_movielens(opened.catalog, folder, bar.update)
     if as_json:
         click.echo(json.dumps(asdict(report)))
     else:
@@ -43,13 +42,16 @@ def movielens(folder: Path, as_json: bool) -> None:
 
 
 def show(report: ImportReport) -> None:
-    """Prints the report: rows read = used + rejected, by file."""
+    """Prints the report: rows read = used + rejected, by file; then what became of the movies and ratings."""
     table = Table("file", "rows read", "used", "rejected", box=None, header_style="bold")
     for file in report.files:
         table.add_row(Path(file.path).name, f"{file.rows:,}", f"{file.used:,}", _rejected(file))
     Console().print(table)
-    ratings = "ratings replaced" if report.ratings_changed else "ratings unchanged"
-    click.echo(f"{report.movies_changed:,} movies new or changed, {ratings}")
+    for note in report.notes:
+        click.echo(f"note: {note}")
+    movies = f"{report.movies_new:,} new, {report.movies_changed:,} changed, {report.movies_unchanged:,} unchanged"
+    deleted = f", {report.movies_deleted_here:,} deleted here" if report.movies_deleted_here else ""
+    click.echo(f"movies: {movies}{deleted}; ratings: {'replaced' if report.ratings_changed else 'unchanged'}")
 
 
 def _rejected(file: FileReport) -> str:

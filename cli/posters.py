@@ -10,7 +10,10 @@ from cli.session import session
 
 @click.group("posters")
 def posters_command() -> None:
-    """Look after the stored posters."""
+    """Look after the stored posters.
+
+    Example: posterity posters purge --dry-run
+    """
 
 
 @posters_command.command("purge")
@@ -35,6 +38,5 @@ def purge_command(source: str | None, dry_run: bool, as_json: bool) -> None:
             click.echo(json.dumps({**asdict(done), "dry_run": dry_run}))
             return
         would = "would be " if dry_run else ""
-        click.echo(
-            f"{done.posters:,} posters {would}forgotten, {done.files:,} files {would}removed ({done.bytes / 1e6:,.1f} MB)"
-        )
+        size = f"{done.bytes / 1e6:,.1f} MB"
+        click.echo(f"{done.posters:,} posters {would}forgotten, {done.files:,} files {would}removed ({size})")

@@ -2,8 +2,14 @@
 
 PosterError
     PosterMissing        there is none: the next source is asked
-    PosterUnavailable    the source does not answer now: try again later
+    PosterUnavailable    trouble of this one poster: try again later
+        SourceTroubled   trouble of the source itself: try again later, and blame no movie for it
     PosterRejected       there is one and it cannot be used: never tried again
+    SourceWaiting        the source is not asked now: its outage lasts, or it refuses us
+    TransferFailed       no answer over HTTP, or not all of it; stays in this package, sources say what it means
+        NoAnswer         no connection, or nothing came back
+        CutShort         the answer began and did not end, or too slowly
+        TooLong          the answer is larger than wanted
     SourceInvalid        a poster source is set up wrongly
     WeightsUnavailable   the weights cannot be read or downloaded
     WeightsMismatch      the weights are not the ones that were asked for
@@ -11,7 +17,9 @@ PosterError
     EncoderSetup         TensorFlow was started in another way before
 """
 
+from collections.abc import Mapping
 from enum import StrEnum
+from types import MappingProxyType
 
 
 class PosterError(Exception):
@@ -19,11 +27,15 @@ class PosterError(Exception):
 
 
 class PosterMissing(PosterError):
-    """The source has no poster of this movie; the only error that lets the next source try."""
+    """The source has no poster of this movie; the only error that lets the next source try.
 
-    def __init__(self, source: str, why: str) -> None:
+    An empty `why` is the silence of a source that this movie does not concern. `misses` are what is worth remembering:
+    source name -> why.
+    """
+
+    def __init__(self, source: str, why: str, misses: Mapping[str, str] = MappingProxyType({})) -> None:
         super().__init__(f"{source}: {why}")
-        self.source, self.why = source, why
+        self.source, self.why, self.misses = source, why, dict(misses)
 
 
 class PosterUnavailable(PosterError):
@@ -34,6 +46,25 @@ class PosterUnavailable(PosterError):
         self.source, self.why = source, why
 
 
+class SourceTroubled(PosterUnavailable):
+    """A source that all movies share has trouble: 429, 5xx, no answer in time. It costs the movie no attempt.
+
+    `retry_after_s` is how long the source wants to be left alone, if it says so.
+    """
+
+    def __init__(self, source: str, why: str, retry_after_s: float | None = None) -> None:
+        super().__init__(source, why)
+        self.retry_after_s = retry_after_s
+
+
+class SourceWaiting(PosterError):
+    """The source is not asked before `until` (seconds since 1970): it has an outage, or refuses us."""
+
+    def __init__(self, source: str, why: str, until: float) -> None:
+        super().__init__(f"{source}: {why}")
+        self.source, self.why, self.until = source, why, until
+
+
 class RejectReason(StrEnum):
     """Why a poster can never be used; the value is what the catalog stores."""
 
@@ -42,6 +73,7 @@ class RejectReason(StrEnum):
     IMAGE_TOO_LARGE = "image_too_large"
     IMAGE_TOO_SMALL = "image_too_small"
     IMAGE_CMYK = "image_cmyk"
+    ADDRESS_REFUSED = "address_refused"
 
 
 class PosterRejected(PosterError):
@@ -50,6 +82,26 @@ class PosterRejected(PosterError):
     def __init__(self, reason: RejectReason, where: str, why: str) -> None:
         super().__init__(f"{where}: {why} ({reason})")
         self.reason, self.where, self.why = reason, where, why
+
+
+class TransferFailed(PosterError):
+    """An HTTP request did not bring its answer; `why` names no address."""
+
+    def __init__(self, why: str) -> None:
+        super().__init__(why)
+        self.why = why
+
+
+class NoAnswer(TransferFailed):
+    """Not even the head of an answer came."""
+
+
+class CutShort(TransferFailed):
+    """The head of an answer came, and not the rest in time."""
+
+
+class TooLong(TransferFailed):
+    """More bytes were announced, or came, than are wanted."""
 
 
 class SourceInvalid(PosterError):

@@ -20,6 +20,7 @@ class FolderSource:
     """
 
     name = "folder"
+    remembers_misses = False  # a file may be put there at any time, and looking costs nothing
 
     def __init__(self, root: Path) -> None:
         self._root = root.resolve()

@@ -9,7 +9,10 @@ from posters.decoding import examine
 
 @dataclass(frozen=True, slots=True)
 class PosterRequest:
-    """What a source may use to find the poster of one movie; `imdb_id` is `tt` and at least seven digits."""
+    """What a source may use to find the poster of one movie; `imdb_id` is `tt` and at least seven digits.
+
+    `poster_url` is an address that somebody gave for this movie; whoever gave it may be hostile.
+    """
 
     movie_id: int
     title: str
@@ -17,6 +20,7 @@ class PosterRequest:
     genres: tuple[str, ...]
     imdb_id: str | None
     tmdb_id: int | None
+    poster_url: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +37,7 @@ class PosterImage:
         origin: file name or address within the source.
         generated: True for a drawn title card, False for a real poster.
         attribution: what must be shown beside it, or None.
+        lifetime_s: seconds after which it must be fetched again or forgotten; None for ever.
     """
 
     content: bytes
@@ -44,6 +49,7 @@ class PosterImage:
     origin: str
     generated: bool
     attribution: str | None
+    lifetime_s: float | None = None
 
 
 class PosterSource(Protocol):
@@ -52,6 +58,10 @@ class PosterSource(Protocol):
     @property
     def name(self) -> str:
         """Short and stable, as stored with every poster."""
+
+    @property
+    def remembers_misses(self) -> bool:
+        """True where asking again soon about a movie without a poster would be a burden."""
 
     def fetch(self, movie: PosterRequest) -> PosterImage:
         """The poster of this movie.
@@ -69,6 +79,7 @@ class Provenance:
     origin: str
     generated: bool = False
     attribution: str | None = None
+    lifetime_s: float | None = None
 
 
 def poster_image(content: bytes, provenance: Provenance) -> PosterImage:
@@ -88,4 +99,5 @@ def poster_image(content: bytes, provenance: Provenance) -> PosterImage:
         origin=provenance.origin,
         generated=provenance.generated,
         attribution=provenance.attribution,
+        lifetime_s=provenance.lifetime_s,
     )

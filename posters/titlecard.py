@@ -23,6 +23,7 @@ class TitleCardSource:
     """Draws a card for every movie; the same movie always gets the same bytes from the same release of Pillow."""
 
     name = "titlecard"
+    remembers_misses = False  # it draws a card for every movie
 
     def fetch(self, movie: PosterRequest) -> PosterImage:
         """A lossless WebP of 342 x 513 with title, year, genres and the words "generated title card"."""

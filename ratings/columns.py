@@ -1,20 +1,13 @@
-"""Ratings as columns, and their Parquet file."""
+"""Ratings as columns."""
 
-import os
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from ratings.errors import BadFile
-
-SCHEMA = pa.schema(
-    [("user_id", pa.int32()), ("movie_id", pa.int32()), ("rating", pa.float32()), ("timestamp", pa.int64())]
-)
-ROWS_PER_GROUP = 1 << 20  # 20 MB of columns: read and written in pieces of that size
+ROW_BYTES = 20  # of one rating in its four columns
+PAIRS_AT_ONCE = 1 << 20  # compared at once: bounds what a check of 25 million ratings takes beside them
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,56 +22,65 @@ class RatingColumns:
     def __len__(self) -> int:
         return len(self.ratings)
 
-    def take(self, positions: NDArray[np.int64]) -> "RatingColumns":
-        """The ratings at these positions, in their order; a copy."""
+    def take(self, positions: NDArray[np.int64] | NDArray[np.bool_] | slice) -> "RatingColumns":
+        """The ratings at these positions, in their order; a copy, or a view for a slice."""
         return RatingColumns(
             self.user_ids[positions], self.movie_ids[positions], self.ratings[positions], self.timestamps[positions]
         )
 
 
+def empty(rows: int) -> RatingColumns:
+    """Columns of this length whose contents mean nothing yet; `ROW_BYTES` a row."""
+    return RatingColumns(
+        np.empty(rows, np.int32), np.empty(rows, np.int32), np.empty(rows, np.float32), np.empty(rows, np.int64)
+    )
+
+
+def joined(parts: Sequence[RatingColumns]) -> RatingColumns:
+    """All parts one after the other; a copy unless there is only one."""
+    if len(parts) == 1:
+        return parts[0]
+    return filled(sum(len(part) for part in parts), parts)
+
+
+def filled(rows: int, parts: Iterable[RatingColumns]) -> RatingColumns:
+    """The parts one after the other, `rows` in all; new arrays, and beside them never more than one part."""
+    whole, at = empty(rows), 0
+    for part in parts:
+        here = slice(at, at + len(part))
+        whole.user_ids[here], whole.movie_ids[here] = part.user_ids, part.movie_ids
+        whole.ratings[here], whole.timestamps[here] = part.ratings, part.timestamps
+        at += len(part)
+    return whole
+
+
+def in_order(columns: RatingColumns, after: tuple[int, int] = (0, 0)) -> bool:
+    """True when the ratings are sorted by user, then movie, none twice, and all behind the pair `after`."""
+    previous = pair_number(*after)
+    for start in range(0, len(columns), PAIRS_AT_ONCE):
+        run = columns.take(slice(start, start + PAIRS_AT_ONCE))
+        pairs = (run.user_ids.astype(np.int64) << 32) | run.movie_ids
+        if pairs[0] <= previous or not (pairs[1:] > pairs[:-1]).all():
+            return False
+        previous = int(pairs[-1])
+    return True
+
+
+def pair_number(user_id: int, movie_id: int) -> int:
+    """One number that sorts as (user, movie) does; both are positive 32-bit integers."""
+    return (user_id << 32) | movie_id
+
+
 def latest_of_each_pair(columns: RatingColumns) -> tuple[RatingColumns, int]:
     """One rating per (user, movie), the latest, sorted by user and movie; and how many gave way.
 
-    The later position wins where the times are equal.
+    The later position wins where the times are equal. Columns that are so already come back as they are, uncopied.
     """
-    order = np.lexsort((np.arange(len(columns)), columns.timestamps, columns.movie_ids, columns.user_ids))
+    if in_order(columns):
+        return columns, 0
+    order = np.lexsort((columns.timestamps, columns.movie_ids, columns.user_ids))  # stable: positions stay in order
     users, movies = columns.user_ids[order], columns.movie_ids[order]
     last = np.ones(len(order), dtype=bool)
     last[:-1] = (users[1:] != users[:-1]) | (movies[1:] != movies[:-1])
-    return columns.take(order[last]), int(len(order) - last.sum())
-
-
-def write_parquet(columns: RatingColumns, path: Path) -> None:
-    """Writes the file whole or not at all, synced to the disk.
-
-    Raises:
-        OSError: the disk is full or failing; an older file of this name stays.
-    """
-    arrays = [columns.user_ids, columns.movie_ids, columns.ratings, columns.timestamps]
-    table = pa.Table.from_arrays([pa.array(array) for array in arrays], schema=SCHEMA)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        with temporary.open("wb") as file:
-            pq.write_table(table, file, row_group_size=ROWS_PER_GROUP, compression="zstd")
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
-
-
-def read_parquet(path: Path) -> RatingColumns:
-    """The ratings of a file that `write_parquet` wrote.
-
-    Raises:
-        BadFile: missing, damaged, or another kind of file.
-    """
-    try:
-        table = pq.read_table(path)
-    except FileNotFoundError as err:
-        raise BadFile(path, "the file is missing; import the ratings again") from err
-    except (pa.ArrowInvalid, OSError) as err:
-        raise BadFile(path, f"not a Parquet file of ratings: {str(err).splitlines()[0]}") from err
-    if table.schema.remove_metadata() != SCHEMA:
-        raise BadFile(path, f"its columns are {table.schema.names}, wanted {SCHEMA.names}")
-    return RatingColumns(*(table.column(name).to_numpy() for name in SCHEMA.names))
+    order = order[last]
+    return columns.take(order), len(columns) - len(order)

@@ -19,6 +19,13 @@ class TooManyBadRows(RatingsError):
         super().__init__(f"{path}: {count:,} of {rows:,} rows are broken (limit 1 %), the first at {first}")
 
 
+class ImportRunning(RatingsError):
+    """Another import writes into the same folder."""
+
+    def __init__(self, folder: object) -> None:
+        super().__init__(f"{folder}: another import is running; wait until it is done")
+
+
 class NothingToFit(RatingsError):
     """There are too few ratings to learn from."""
 

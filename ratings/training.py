@@ -11,10 +11,13 @@ from ratings.sgd import FactorOptions, Progress, fit_sgd
 def train_factors(columns: RatingColumns, options: FactorOptions, progress: Progress | None = None) -> FactorModel:
     """Fits explicit factors to the latest rating of each pair.
 
+    A caller that keeps no reference to the columns gets their memory back before the fit begins.
+
     Raises:
         NothingToFit, FitDiverged: see `ratings.sgd.fit_sgd`.
     """
     matrix = RatingsMatrix.from_columns(columns)
+    del columns
     fit = fit_sgd(matrix, options, progress)
     best = fit.curve[fit.best_epoch - 1] if fit.curve else None
     stars = matrix.user_items.data

@@ -42,6 +42,7 @@ def run_worker(settings: Settings, kinds: Sequence[Kind], concurrency: int = 1) 
             interval_s=settings.sweep_interval_s,
             publish_every_s=settings.publish_every_s,
             embedded=settings.embedded,
+            outside=_outside(settings, kinds),
         ),
     )
     worker = app.Worker(
@@ -78,10 +79,21 @@ def _sweep_while_running(app: Celery, settings: Settings, options: SweepOptions)
 def _demand_usable(settings: Settings, kinds: Sequence[Kind]) -> None:
     """Better one line at the start than a task that fails again and again. The build worker needs no Pillow."""
     if Kind.FETCH in kinds:
+        from posters.guard import FreeGuard
         from posters.sources import open_sources
+        from workers.outside import TMDB, outside_options
 
-        open_sources(settings.source_specs)
+        open_sources(settings.source_specs, outside_options(settings, FreeGuard(TMDB)))
     if Kind.EMBED in kinds:
         from posters.weights import load_weights
 
         load_weights(settings.weights)
+
+
+def _outside(settings: Settings, kinds: Sequence[Kind]) -> tuple[str, ...]:
+    """The sources that may replace title cards, for a worker that fetches."""
+    if Kind.FETCH not in kinds:
+        return ()
+    from posters.sources import real_sources
+
+    return tuple(real_sources(settings.source_specs))

@@ -9,6 +9,7 @@ from typing import Any
 
 from catalog.catalog import Catalog
 from catalog.entries import Kind
+from catalog.sources import Health
 from config.loading import load_settings
 from config.settings import Settings
 from posters.encoder import Encoder
@@ -18,7 +19,9 @@ from ratings.sgd import FactorOptions
 from workers.building import Work, build_due
 from workers.embed import EmbedLimits, embed_due
 from workers.enqueue import Bell
-from workers.fetch import FetchLimits, fetch_due
+from workers.fetch import GATHER_S, Fetcher, FetchLimits
+from workers.guard import SharedGuard
+from workers.outside import TMDB, outside_options
 from workers.quiet import quiet_stderr
 from workers.rebuild import rebuild
 from workers.reporting import Report
@@ -38,9 +41,11 @@ class Runtime:
         self.bell = Bell(settings.broker_url)
 
     @cached_property
-    def sources(self) -> list[PosterSource]:
-        """The poster sources in the configured order."""
-        return open_sources(self.settings.source_specs)
+    def fetcher(self) -> Fetcher:
+        """Posters under way; the sources are opened here, before any row is claimed."""
+        sources = configured_sources(self.settings, self.catalog)
+        limits = FetchLimits(self.settings.fetch_batch, self.settings.lease_s)
+        return Fetcher(self.catalog, lambda movie, known: first_poster(sources, movie, known), limits)
 
     @cached_property
     def encoder(self) -> Encoder:
@@ -48,12 +53,14 @@ class Runtime:
         return open_encoder(self.settings)
 
     def fetch(self) -> None:
-        """Fetches for about two seconds, one batch in hand at a time, then rings for what is due next.
+        """Fetches for about two seconds, then rings for what is due next; slow posters stay under way meanwhile.
 
-        The sources are opened before any row is claimed: a folder that is gone costs no movie an attempt.
+        A folder that is gone costs no movie an attempt: the sources are opened before any row is claimed.
         """
-        sources, limits = self.sources, FetchLimits(self.settings.fetch_batch, self.settings.lease_s)
-        _for_a_while(lambda: fetch_due(self.catalog, lambda movie: first_poster(sources, movie), limits))
+        fetcher = self.fetcher
+        if self.catalog.work.suspect_due(Kind.FETCH):
+            fetcher.drain()  # a row that was lost by its worker is claimed alone
+        _for_a_while(lambda: _fetched_some(fetcher))
         self._ring_if_due(Kind.EMBED, Kind.FETCH)
 
     def embed(self) -> None:
@@ -64,6 +71,12 @@ class Runtime:
         encoder, limits = self.encoder, EmbedLimits(self.settings.embed_batch, self.settings.lease_s)
         _for_a_while(lambda: embed_due(self.catalog, encoder, limits))
         self._ring_if_due(Kind.EMBED, Kind.FETCH)
+
+    def close(self) -> None:
+        """Gives back what is under way; for a child that ends."""
+        if "fetcher" in self.__dict__:
+            self.fetcher.close()
+        self.catalog.close()
 
     def build(self) -> None:
         """Runs one waiting train or rebuild, then rings for the next."""
@@ -76,11 +89,30 @@ class Runtime:
                 self.bell.ring(kind)
 
 
-def _for_a_while(step: Callable[[], int]) -> None:
+def _for_a_while(step: Callable[[], int | bool]) -> None:
     """Repeats a step while it finds rows, for about two seconds: a bell costs more than a small batch."""
     end = time.monotonic() + SLICE_S
     while step() and time.monotonic() < end:
         pass
+
+
+def _fetched_some(fetcher: Fetcher) -> bool:
+    """One look at what is under way; False when there is nothing, and nothing to begin."""
+    fetcher.claim()
+    if fetcher.busy:
+        fetcher.settle(GATHER_S)
+    return fetcher.busy
+
+
+def configured_sources(settings: Settings, catalog: Catalog) -> list[PosterSource]:
+    """The poster sources in the configured order, those outside under the budget that all workers share.
+
+    A source that refused us is asked again: whoever starts a worker may have mended the reason.
+    """
+    guard = SharedGuard(catalog.sources, TMDB, settings.tmdb_requests_per_s)
+    if TMDB in settings.source_specs and catalog.sources.get(TMDB).state == Health.STOPPED:
+        catalog.sources.working(TMDB)
+    return open_sources(settings.source_specs, outside_options(settings, guard))
 
 
 def works(settings: Settings, catalog: Catalog) -> dict[str, Work]:
@@ -109,7 +141,13 @@ _runtimes: dict[int, Runtime] = {}  # by process id: a forked child never uses i
 
 
 def runtime() -> Runtime:
-    """This process's runtime, made at the first call."""
+    """This process's runtime, made at the first call; `close_runtime` ends it."""
     if os.getpid() not in _runtimes:
         _runtimes[os.getpid()] = Runtime(load_settings())
     return _runtimes[os.getpid()]
+
+
+def close_runtime() -> None:
+    """Gives back what this process has in hand, if it has a runtime."""
+    if os.getpid() in _runtimes:
+        _runtimes.pop(os.getpid()).close()

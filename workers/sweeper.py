@@ -1,8 +1,10 @@
 """The sweeper: a thread in the worker's parent that rings for waiting work and ends what was lost too often."""
 
 import logging
+import math
 import os
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -13,6 +15,7 @@ from redis.exceptions import RedisError
 from catalog.catalog import Catalog
 from catalog.entries import Kind
 from catalog.errors import CatalogError
+from catalog.sources import Health
 from workers.app import TASK_OF
 from workers.publication import request_publication
 
@@ -20,6 +23,7 @@ log = logging.getLogger(__name__)
 
 SEEN_EVERY_S = 5.0  # how often a worker says that it is alive; it counts as alive for three times as long
 ALIVE_WITHIN_S = 3 * SEEN_EVERY_S
+REFRESH_EVERY_S = 60.0  # posters grow old over months
 BUSY_PAUSE_S = 0.2  # between two looks while work waits and this worker is its own bell
 
 # A child forked while this thread is inside SQLite would inherit a locked mutex: forks wait for the sweep to end.
@@ -39,6 +43,7 @@ class SweepOptions:
     interval_s: float
     publish_every_s: float
     embedded: bool
+    outside: tuple[str, ...] = ()  # sources that may replace title cards
 
 
 class Sweeper:
@@ -47,6 +52,7 @@ class Sweeper:
     def __init__(self, app: Celery, catalog: Catalog, options: SweepOptions) -> None:
         self._app, self._catalog, self._options = app, catalog, options
         self._stop = threading.Event()
+        self._refreshed_at = -math.inf
         self._threads = [
             threading.Thread(target=self._run, args=(self.sweep, self._pause_s), name="sweeper", daemon=True),
             threading.Thread(
@@ -80,10 +86,22 @@ class Sweeper:
             job_id = request_publication(self._catalog, self._options.publish_every_s)
             if job_id:
                 log.info("publishing what was embedded since the last snapshot: job %s", job_id)
+        if Kind.FETCH in self._options.kinds:
+            self._refresh()
         due = [kind for kind in self._options.kinds if self._due(kind)]
         for kind in due:
             self._ring(kind)
         return bool(due)
+
+    def _refresh(self) -> None:
+        """Now and then queues what is too old, or stands in for a poster that a source may have."""
+        if time.monotonic() - self._refreshed_at < REFRESH_EVERY_S:
+            return
+        self._refreshed_at = time.monotonic()
+        if all(self._catalog.sources.get(name).state == Health.WORKING for name in self._options.outside):
+            again = self._catalog.work.refresh(self._options.outside)
+            if again:
+                log.info("%d posters are fetched anew: out of date, or title cards that stood in", again)
 
     def _due(self, kind: Kind) -> bool:
         return self._catalog.jobs.due() if kind == Kind.BUILD else self._catalog.work.due(kind)

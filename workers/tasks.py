@@ -1,9 +1,10 @@
 """The Celery tasks: skins without logic over the runtime's stages."""
 
 from celery import shared_task
+from celery.signals import worker_process_shutdown
 
 from workers.app import TASK_OF
-from workers.runtime import runtime
+from workers.runtime import close_runtime, runtime
 
 
 @shared_task(name=TASK_OF["fetch"])
@@ -22,3 +23,9 @@ def embed_task() -> None:
 def build_task() -> None:
     """Runs one train or rebuild."""
     runtime().build()
+
+
+@worker_process_shutdown.connect
+def _end(**_: object) -> None:
+    """A child that ends gives back the posters it has under way, so that they lose no attempt."""
+    close_runtime()

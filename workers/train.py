@@ -21,12 +21,11 @@ def train(catalog: Catalog, models_dir: Path, options: FactorOptions, report: Re
     Raises:
         ratings.errors.RatingsError: nothing to fit, or the fit diverged; no folder is left behind.
     """
-    columns = load_ratings(catalog)
 
     def epoch(done: EpochReport) -> None:
         report(f"training, validation RMSE {done.validation_rmse:.4f}", done.epoch, done.max_epochs)
 
-    model = train_factors(columns, options, epoch)
+    model = train_factors(load_ratings(catalog), options, epoch)
     name = f"factors-{time.strftime('%Y%m%dT%H%M%S', time.gmtime())}-{time.time_ns() % 1_000_000:06d}"
     model.save(models_dir / name)
     _forget_old(models_dir)

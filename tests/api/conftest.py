@@ -16,6 +16,7 @@ from flask.testing import FlaskClient
 from api.app import create_app
 from catalog.catalog import Catalog
 from catalog.entries import Kind, NewMovie, PosterFile, Reason
+from catalog.storing import store_movies
 from catalog.work import Embedded, Failure
 from config.settings import Settings
 from index import publishing
@@ -47,7 +48,7 @@ def stocked(tmp_path_factory: pytest.TempPathFactory) -> Path:
     ]
     rated = {i: (1000 - i, 3.5) for i in (*RATED, 21)}
     with catalog.database.write() as connection:
-        catalog.movies.store(connection, new, rated, 0.0)
+        store_movies(connection, new, rated, 0.0)
     add_work(catalog, [*EMBEDDED, FETCHED, FAILED, LATE], PENDING)
     catalog.close()
     return folder

@@ -27,6 +27,13 @@ MOVIES = Path(__file__).resolve().parents[2] / "data" / "ml-latest-small" / "mov
         ("Me, Myself & I (1992)", "Me, Myself & I", 1992),
         ("  Heat (1995)  ", "Heat", 1995),
         ("1984 (1984)", "1984", 1984),
+        # as in the edition of 2018
+        ("Death Note: Desu n\u00f4to (2006\u20132007)", "Death Note: Desu n\u00f4to", 2006),
+        ("Runaway Brain (1995) ", "Runaway Brain", 1995),
+        ("11'09\"01 - September 11 (2002)", "11'09\"01 - September 11", 2002),
+        ("Steins;Gate the Movie: D\u00e9j\u00e0 vu (2013)", "Steins;Gate the Movie: D\u00e9j\u00e0 vu", 2013),
+        ("Babylon 5", "Babylon 5", None),
+        ("Moonlight", "Moonlight", None),
     ],
 )  # fmt: skip
 def test_title_and_year_are_split_and_articles_come_first(given_title: str, title: str, year: int | None) -> None:

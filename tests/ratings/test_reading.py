@@ -1,6 +1,7 @@
 """Reading ratings.csv: every row is used or counted under a reason, or the file is refused whole."""
 
 import gzip
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ratings.errors import BadFile, TooManyBadRows
-from ratings.reading import RejectedBecause, read_ratings_csv
+from ratings.reading import read_ratings_csv
+from ratings.tally import RejectedBecause
 
 BUNDLED = Path(__file__).resolve().parents[2] / "data" / "ml-latest-small" / "ratings.csv"
 KNOWN = np.arange(1, 11, dtype=np.int64)
@@ -51,6 +53,39 @@ def test_line_ends_and_marks_make_no_difference(tmp_path: Path, content: bytes) 
 def test_gz_is_read_like_the_plain_file(tmp_path: Path) -> None:
     path = written(tmp_path, gzip.compress((HEADER + GOOD).encode()), "ratings.csv.gz")
     assert len(read_ratings_csv(path, KNOWN)[0]) == 300
+
+
+@pytest.mark.parametrize(
+    ("damage", "words"),
+    [
+        (lambda packed: packed[: len(packed) // 2], "cut short"),
+        (lambda packed: packed[:-4], "cut short"),
+        (lambda packed: packed[:400] + b"\xff" * 40 + packed[440:], "damaged|CRC"),
+        (lambda packed: b"userId,movieId,rating\n1,1,3.0\n", "not a gzip|Not a gzipped"),
+        (lambda packed: b"", "not a ratings file"),
+    ],
+    ids=["half", "no checksum", "overwritten", "not packed", "empty"],
+)
+def test_a_broken_gz_is_one_line_that_names_it(tmp_path: Path, damage: Callable[[bytes], bytes], words: str) -> None:
+    noise = np.random.default_rng(0).integers(1, 10**6, 3000)
+    packed = gzip.compress((HEADER + "".join(f"{user},1,3.5,100\n" for user in noise)).encode())
+    with pytest.raises(BadFile, match=words) as caught:
+        read_ratings_csv(written(tmp_path, damage(packed), "ratings.csv.gz"), KNOWN)
+    assert "ratings.csv.gz" in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_quotes_around_any_cell_make_no_difference(tmp_path: Path) -> None:
+    quoted = "\n".join(",".join(f'"{cell}"' for cell in line.split(",")) for line in (HEADER + GOOD).split())
+    columns, report = read_ratings_csv(written(tmp_path, quoted), KNOWN)
+    assert (report.rows, report.used, len(columns)) == (300, 300, 300)
+
+
+def test_columns_may_come_in_any_order_with_others_between_them(tmp_path: Path) -> None:
+    path = written(tmp_path, "rating,note,movieId,timestamp,userId\n4.5,fine,2,77,1\n")
+    columns, _ = read_ratings_csv(path, KNOWN)
+    (got,) = zip(columns.user_ids, columns.movie_ids, columns.ratings, columns.timestamps, strict=True)
+    assert got == (1, 2, 4.5, 77)
 
 
 def test_a_missing_timestamp_is_zero(tmp_path: Path) -> None:

@@ -2,19 +2,19 @@
 
 import hashlib
 import io
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 import numpy as np
 import pytest
-from numpy.typing import NDArray
 from PIL import Image
 
 from catalog.catalog import Catalog
 from catalog.entries import NewMovie
+from catalog.storing import store_movies
 from posters.poster import PosterImage, PosterRequest
-
-DIMENSION = 25_088
+from posters.sources import Found
+from tests.workers.toy_encoder import ToyEncoder
 
 
 @pytest.fixture
@@ -31,34 +31,11 @@ def queued(catalog: Catalog) -> Callable[[int], Catalog]:
     def queue(n: int) -> Catalog:
         new = [NewMovie(title=f"Movie {i}", movie_id=i, year=2000, genres=("Drama",)) for i in range(1, n + 1)]
         with catalog.database.write() as connection:
-            catalog.movies.store(connection, new, {i: (1000 - i, 3.5) for i in range(1, n + 1)}, 0.0)
+            store_movies(connection, new, {i: (1000 - i, 3.5) for i in range(1, n + 1)}, 0.0)
         catalog.work.enqueue_all()
         return catalog
 
     return queue
-
-
-class ToyEncoder:
-    """25088 non-negative numbers from the pixels' sha256; counts its batches and pictures."""
-
-    fingerprint = "toy"
-
-    def __init__(self) -> None:
-        self.batches: list[int] = []
-        self.zero_for: set[int] = set()  # positions in the next batch that come out as zeros
-
-    def encode(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
-        self.batches.append(len(pixels))
-        vectors = np.stack([self.vector(picture) for picture in pixels])
-        for position in self.zero_for:
-            vectors[position] = 0
-        return vectors
-
-    @staticmethod
-    def vector(picture: NDArray[np.uint8]) -> NDArray[np.float32]:
-        seed = int.from_bytes(hashlib.sha256(picture.tobytes()).digest()[:8], "little")
-        numbers = np.random.default_rng(seed).normal(-1.2, 1.0, DIMENSION)
-        return np.maximum(numbers, 0).astype(np.float32)
 
 
 @pytest.fixture
@@ -101,6 +78,6 @@ def image(picture: Callable[[int], bytes]) -> Callable[[int], PosterImage]:
 
 
 @pytest.fixture
-def fetch(image: Callable[[int], PosterImage]) -> Callable[[PosterRequest], PosterImage]:
+def fetch(image: Callable[[int], PosterImage]) -> Callable[[PosterRequest, Mapping[str, str]], Found]:
     """A source that has a poster for every movie."""
-    return lambda movie: image(movie.movie_id)
+    return lambda movie, known: Found(image(movie.movie_id), {})

@@ -1,6 +1,6 @@
 """Embedding: a vector and its state are one step; a picture is encoded once; every refusal has its reason."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +12,11 @@ from catalog.entries import Kind, State
 from index.records import decode_record
 from posters.decoding import pixels
 from posters.poster import PosterImage, PosterRequest
+from posters.sources import Found
 from workers.embed import EmbedLimits, embed_due
 from workers.fetch import FetchLimits, fetch_due
 
-Fetch = Callable[[PosterRequest], PosterImage]
+Fetch = Callable[[PosterRequest, Mapping[str, str]], Found]
 
 
 @pytest.fixture
@@ -51,7 +52,7 @@ def test_the_same_picture_is_encoded_once_but_every_movie_gets_its_row(
     queued: Callable[[int], Catalog], encoder: Any, image: Callable[[int], PosterImage]
 ) -> None:
     catalog = queued(4)
-    fetch_due(catalog, lambda movie: image(7 if movie.movie_id < 4 else 8), FetchLimits())
+    fetch_due(catalog, lambda movie, known: Found(image(7 if movie.movie_id < 4 else 8), {}), FetchLimits())
     embed_due(catalog, encoder, EmbedLimits(batch=2))
     embed_due(catalog, encoder, EmbedLimits(batch=2))
     assert sum(encoder.batches) == 2
