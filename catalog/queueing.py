@@ -64,6 +64,16 @@ class PosterQueue:
                 total += run
         return total
 
+    def wake(self) -> int:
+        """Lets movies that wait for a source be tried at once; returns how many."""
+        waiting = and_(
+            poster_work.c.state == State.PENDING,
+            poster_work.c.reason == Reason.SOURCE_UNAVAILABLE,
+            poster_work.c.next_attempt_at.is_not(None),
+        )
+        with self._database.write() as connection:
+            return connection.execute(update(poster_work).where(waiting).values(next_attempt_at=None)).rowcount
+
     def _retry(self, wanted: Any) -> int:
         with self._database.write() as connection:
             ids = connection.execute(select(poster_work.c.movie_id).where(wanted)).scalars().all()

@@ -50,6 +50,7 @@ def embed_command(wait: bool, as_json: bool) -> None:
 def wait_for_all(opened: Session) -> None:
     """Shows progress until no poster waits; starts a worker of its own while none is alive."""
     own: subprocess.Popen[bytes] | None = None
+    _ask_again(opened.catalog)
     started, before = time.monotonic(), opened.catalog.work.counts()[State.EMBEDDED]
     try:
         with Bar("embedding posters") as bar:
@@ -89,6 +90,14 @@ def _demand_no_refusal(own: "subprocess.Popen[bytes] | None") -> None:
     """A worker that was killed is started again; one that refused to start has said why."""
     if own is not None and own.returncode > 0:
         raise WorkerRefused(f"the worker ended with code {own.returncode}: its last line above says why")
+
+
+def _ask_again(catalog: Catalog) -> None:
+    """Whoever runs the command again may have mended why a source refused us."""
+    for source in catalog.sources.all():
+        if source.state == Health.STOPPED:
+            catalog.sources.working(source.name)
+            catalog.work.wake()
 
 
 def _demand_willing_sources(catalog: Catalog) -> None:

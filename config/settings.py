@@ -23,8 +23,8 @@ class Settings(BaseModel, frozen=True, extra="forbid", use_attribute_docstrings=
 
     poster_sources: str = ""
     (
-        "Poster sources in order, comma separated: `folder:PATH` (files named by movie or IMDb id), `tmdb`, `titlecard`;"
-        " empty means `tmdb,titlecard` where a TMDB token is set, else `titlecard`."
+        "Poster sources in order, comma separated: `folder:PATH` (files named by movie or IMDb id), `tmdb`,"
+        " `titlecard`; empty means `tmdb,titlecard` where a TMDB token is set, else `titlecard`."
     )
 
     tmdb_token: SecretStr | None = None

@@ -112,6 +112,7 @@ def configured_sources(settings: Settings, catalog: Catalog) -> list[PosterSourc
     guard = SharedGuard(catalog.sources, TMDB, settings.tmdb_requests_per_s)
     if TMDB in settings.source_specs and catalog.sources.get(TMDB).state == Health.STOPPED:
         catalog.sources.working(TMDB)
+        catalog.work.wake()
     return open_sources(settings.source_specs, outside_options(settings, guard))
 
 

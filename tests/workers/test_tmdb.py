@@ -1,4 +1,4 @@
-"""From TMDB to the catalog: the source, its guard and the fetcher together, against a server that speaks as TMDB does."""
+"""From TMDB to the catalog: source, guard and fetcher together, against a server that speaks as TMDB does."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -127,8 +127,6 @@ def test_a_worker_that_is_started_with_a_good_token_goes_on_where_it_stopped(
 ) -> None:
     catalog = movies(3)
     _work(catalog, server, token="a-wrong-token-of-some-length")
-    with catalog.database.write() as connection:  # their waiting time is over
-        connection.exec_driver_sql("UPDATE poster_work SET next_attempt_at = 0")
     _work(catalog, server)
     assert catalog.work.counts()[State.EMBEDDED] == 3
     assert catalog.sources.get("tmdb").state == Health.WORKING
