@@ -89,7 +89,8 @@ def _enqueue(connection: Connection, which: Any) -> int:
         .where(poster_work.c.movie_id.is_(None), which)
     )
     columns = ["movie_id", "priority", "state", "changed_at"]
-    return connection.execute(insert(poster_work).from_select(columns, missing)).rowcount
+    queued = insert(poster_work).from_select(columns, missing).returning(poster_work.c.movie_id)
+    return len(connection.execute(queued).all())  # PostgreSQL's driver does not count the rows of such an INSERT
 
 
 def _renew(connection: Connection, which: Any) -> int:

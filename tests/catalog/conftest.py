@@ -28,13 +28,8 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
 
 
 @pytest.fixture
-def url(tmp_path: Path) -> str:
-    return f"sqlite:///{tmp_path / 'catalog.db'}"
-
-
-@pytest.fixture
-def catalog(url: str, tmp_path: Path) -> Iterator[Catalog]:
-    opened = Catalog.open(url, tmp_path)
+def catalog(database_url: str, tmp_path: Path) -> Iterator[Catalog]:
+    opened = Catalog.open(database_url, tmp_path)
     yield opened
     opened.close()
 

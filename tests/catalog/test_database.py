@@ -1,21 +1,16 @@
 """The database: the SQLite gate, locks that are waited for, a schema that goes up and down."""
 
 import sqlite3
-import subprocess
-import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from alembic.autogenerate import compare_metadata
-from alembic.runtime.migration import MigrationContext
 from sqlalchemy.exc import IntegrityError
 
 from catalog.catalog import Catalog
 from catalog.content import ContentStore
 from catalog.database import Database, journal_mode
 from catalog.errors import CatalogBusy
-from catalog.schema import metadata
-from catalog.upgrading import downgrade, upgrade
 
 
 @pytest.mark.parametrize(
@@ -38,8 +33,15 @@ def test_wal_only_where_its_reset_bug_is_fixed(version: tuple[int, int, int], mo
     assert journal_mode(version) == mode
 
 
-def test_the_connection_is_set_as_the_gate_says(catalog: Catalog) -> None:
-    with catalog.database.read() as connection:
+@pytest.fixture
+def sqlite(tmp_path: Path) -> Iterator[Catalog]:
+    opened = Catalog.open(f"sqlite:///{tmp_path / 'catalog.db'}", tmp_path)
+    yield opened
+    opened.close()
+
+
+def test_the_connection_is_set_as_the_gate_says(sqlite: Catalog) -> None:
+    with sqlite.database.read() as connection:
         assert connection.exec_driver_sql("PRAGMA journal_mode").scalar_one().upper() == journal_mode()
         assert connection.exec_driver_sql("PRAGMA synchronous").scalar_one() == 2
         assert connection.exec_driver_sql("PRAGMA foreign_keys").scalar_one() == 1
@@ -50,13 +52,11 @@ def test_a_row_of_a_movie_that_does_not_exist_is_refused(catalog: Catalog) -> No
         connection.exec_driver_sql("INSERT INTO links (movie_id) VALUES (5)")
 
 
-def test_a_locked_database_is_busy_not_broken(
-    catalog: Catalog, url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_locked_database_is_busy_not_broken(sqlite: Catalog, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("catalog.database.BUSY_TIMEOUT_MS", 100)
     holder = sqlite3.connect(tmp_path / "catalog.db", isolation_level=None)
     holder.execute("BEGIN EXCLUSIVE")
-    other = Database(url)
+    other = Database(f"sqlite:///{tmp_path / 'catalog.db'}")
     with pytest.raises(CatalogBusy, match="does not answer"), other.write():
         pass
     holder.execute("ROLLBACK")
@@ -64,28 +64,6 @@ def test_a_locked_database_is_busy_not_broken(
     with other.write():
         pass
     other.close()
-
-
-def test_the_migrations_make_the_schema_and_can_be_undone_with_data(catalog: Catalog) -> None:
-    with catalog.database.read() as connection:
-        assert compare_metadata(MigrationContext.configure(connection), metadata) == []
-    with catalog.database.write() as connection:
-        connection.exec_driver_sql(
-            "INSERT INTO movies (movie_id, title, search_text, added_at) VALUES (1, 'a', 'a', 0)"
-        )
-    downgrade(catalog.database, "base")
-    upgrade(catalog.database)
-    assert catalog.movies.count() == 0
-
-
-def test_two_processes_may_upgrade_at_once(tmp_path: Path) -> None:
-    url = f"sqlite:///{tmp_path / 'new.db'}"
-    program = (
-        "import sys; from catalog.database import Database; from catalog.upgrading import upgrade\n"
-        "upgrade(Database(sys.argv[1]))"
-    )
-    racing = [subprocess.Popen([sys.executable, "-c", program, url]) for _ in range(3)]
-    assert [process.wait(60) for process in racing] == [0, 0, 0]
 
 
 def test_the_same_bytes_are_kept_once_and_damage_is_noticed(tmp_path: Path) -> None:

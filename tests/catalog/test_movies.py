@@ -138,7 +138,7 @@ def test_an_id_that_was_missing_is_filled_in(stored: Catalog) -> None:
     assert stored.movies.get(4).imdb_id == "tt9999999"
 
 
-def test_two_processes_adding_the_same_movie_make_one(url: str, catalog: Catalog, tmp_path: Path) -> None:
+def test_two_processes_adding_the_same_movie_make_one(database_url: str, catalog: Catalog, tmp_path: Path) -> None:
     program = (
         "import sys; from pathlib import Path\n"
         "from catalog.catalog import Catalog; from catalog.entries import NewMovie\n"
@@ -146,7 +146,9 @@ def test_two_processes_adding_the_same_movie_make_one(url: str, catalog: Catalog
         "for i in range(20): print(catalog.add([NewMovie('x', imdb_id=f'tt{i + 1:07d}')])[1][0])"
     )
     racing = [
-        subprocess.Popen([sys.executable, "-c", program, url, str(tmp_path)], stdout=subprocess.PIPE, text=True)
+        subprocess.Popen(
+            [sys.executable, "-c", program, database_url, str(tmp_path)], stdout=subprocess.PIPE, text=True
+        )
         for _ in range(2)
     ]
     first, second = (process.communicate(timeout=60)[0].split() for process in racing)

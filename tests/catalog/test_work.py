@@ -174,7 +174,7 @@ def test_no_more_is_fetched_while_the_encoder_is_far_behind(
     assert catalog.work.claim(Kind.FETCH, 9, LEASE_S).movie_ids == (3, 4)
 
 
-def test_two_processes_never_claim_the_same_row(queued: Queue, url: str) -> None:
+def test_two_processes_never_claim_the_same_row(queued: Queue, database_url: str) -> None:
     queued(600)
     program = (
         "import sys; from catalog.work import PosterWork; from catalog.database import Database; "
@@ -183,7 +183,8 @@ def test_two_processes_never_claim_the_same_row(queued: Queue, url: str) -> None
         "while ids := work.claim(Kind.FETCH, 7, 600).movie_ids: print(*ids)"
     )
     racing = [
-        subprocess.Popen([sys.executable, "-c", program, url], stdout=subprocess.PIPE, text=True) for _ in range(2)
+        subprocess.Popen([sys.executable, "-c", program, database_url], stdout=subprocess.PIPE, text=True)
+        for _ in range(2)
     ]
     claimed = [int(word) for process in racing for word in process.communicate(timeout=60)[0].split()]
     assert sorted(claimed) == list(range(1, 601))

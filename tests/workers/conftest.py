@@ -18,8 +18,8 @@ from tests.workers.toy_encoder import ToyEncoder
 
 
 @pytest.fixture
-def catalog(tmp_path: Path) -> Iterator[Catalog]:
-    opened = Catalog.open(f"sqlite:///{tmp_path / 'catalog.db'}", tmp_path)
+def catalog(database_url: str, tmp_path: Path) -> Iterator[Catalog]:
+    opened = Catalog.open(database_url, tmp_path)
     yield opened
     opened.close()
 

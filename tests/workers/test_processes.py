@@ -34,10 +34,18 @@ def test_a_parent_never_imports_tensorflow(statement: str, absent: set[str]) -> 
     assert not absent & modules_after(statement)
 
 
-def test_a_source_that_is_gone_costs_no_movie_an_attempt(queued: Callable[[int], Catalog], tmp_path: Path) -> None:
+def test_a_source_that_is_gone_costs_no_movie_an_attempt(
+    queued: Callable[[int], Catalog], database_url: str, tmp_path: Path
+) -> None:
     catalog = queued(2)
-    settings: dict[str, Any] = {"data_dir": tmp_path, "poster_sources": f"folder:{tmp_path / 'gone'}"}
+    settings: dict[str, Any] = {
+        "data_dir": tmp_path,
+        "database_url": database_url,
+        "poster_sources": f"folder:{tmp_path / 'gone'}",
+    }
+    runtime = Runtime(Settings(**settings))
     with pytest.raises(SourceInvalid, match="gone"):
-        Runtime(Settings(**settings)).fetch()
+        runtime.fetch()
+    runtime.close()
     assert catalog.work.counts()[State.PENDING] == 2
     assert catalog.work.claim(Kind.FETCH, 5, 60).movie_ids == (1, 2)
