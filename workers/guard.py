@@ -19,9 +19,9 @@ LONGEST_WANTED_S = 3600.0  # a Retry-After above this is taken for a mistake
 REFUSED_S = 900.0  # a source that refused us is asked again after this: accounts are mended on the other side, too
 LOOK_EVERY_S = 1.0  # how old this process's knowledge of the shared state may be
 RESERVED_S = 0.25  # of the budget taken in one transaction
-# Slots are handed out a little slower than the budget: what starts up to so late, or needs longer on its way, does not
-# make a second fuller than it may be.
-SLACK, LATE_S = 0.96, 0.01
+# Slots are handed out a little slower than the budget, and one that a busy machine misses by more than LATE_S is void:
+# the requests that begin within any second are then those of the slots of 1.04 s, at .96 of the budget.
+SLACK, LATE_S = 0.96, 0.04
 
 
 class SharedGuard:

@@ -1,0 +1,97 @@
+"""What only PostgreSQL does: rows in other hands are skipped, lost connections made again, errors keep secrets."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from sqlalchemy import select, text
+
+from catalog.catalog import Catalog
+from catalog.database import Database
+from catalog.entries import Kind, NewMovie, State
+from catalog.errors import CatalogBusy
+from catalog.schema import poster_work
+from catalog.storing import store_movies
+from tests.postgres import Postgres
+
+SOON = text("SET lock_timeout = '2s'")  # a claim that waited for a lock would end with an error instead of hanging
+
+
+@pytest.fixture
+def url(postgres: Postgres, newest_schema: str) -> Iterator[str]:
+    name = postgres.create(newest_schema)
+    yield postgres.url(name)
+    postgres.drop(name)
+
+
+@pytest.fixture
+def catalog(url: str, tmp_path: Path) -> Iterator[Catalog]:
+    opened = Catalog.open(url, tmp_path)
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def other(url: str) -> Iterator[Database]:
+    """The database as another process has it open."""
+    opened = Database(url)
+    yield opened
+    opened.close()
+
+
+def _queue(catalog: Catalog, n: int) -> None:
+    with catalog.database.write() as connection:
+        store_movies(connection, [NewMovie(f"Movie {i}", movie_id=i) for i in range(1, n + 1)], {}, 0.0)
+    catalog.work.enqueue_all()
+
+
+def test_a_row_that_another_worker_is_claiming_is_skipped_not_waited_for(catalog: Catalog, other: Database) -> None:
+    _queue(catalog, 3)
+    with other.write() as claiming:
+        claiming.execute(select(poster_work).where(poster_work.c.movie_id == 1).with_for_update())
+        with catalog.database.engine.connect() as connection:
+            connection.execute(SOON)
+            connection.commit()
+        assert catalog.work.claim(Kind.FETCH, 10, 60).movie_ids == (2, 3)
+    assert catalog.work.claim(Kind.FETCH, 10, 60).movie_ids == (1,)
+
+
+def test_a_connection_lost_in_mid_transaction_leaves_the_row_as_it_was(catalog: Catalog, other: Database) -> None:
+    _queue(catalog, 1)
+    with pytest.raises(CatalogBusy), catalog.database.write() as connection:
+        mine = connection.execute(text("SELECT pg_backend_pid()")).scalar_one()
+        connection.execute(poster_work.update().values(state=State.FAILED))
+        with other.write() as killer:
+            killer.execute(text("SELECT pg_terminate_backend(:pid)"), {"pid": mine})
+        connection.execute(select(poster_work))
+    assert catalog.work.counts()[State.PENDING] == 1, "and the next call has a good connection again"
+
+
+def test_connections_that_the_server_closed_meanwhile_are_replaced_unnoticed(catalog: Catalog, other: Database) -> None:
+    _queue(catalog, 1)
+    with other.write() as killer:
+        killer.execute(
+            text(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+                " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+            )
+        )
+    assert catalog.work.counts()[State.PENDING] == 1
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        pytest.param(lambda url: url.rsplit("/", 1)[0] + "/nowhere", id="no such database"),
+        pytest.param(lambda url: url.replace("posterity@", "nobody:hunter2-secret@"), id="no such user"),
+        pytest.param(lambda url: "postgresql+psycopg://u:hunter2-secret@127.0.0.1:1/x", id="no server"),
+    ],
+)
+def test_a_database_out_of_reach_is_one_line_without_the_password(url: str, change: Callable[[str], str]) -> None:
+    database = Database(change(url))
+    with pytest.raises(CatalogBusy) as caught, database.read():
+        pass
+    assert "hunter2" not in str(caught.value)
+    assert "\n" not in str(caught.value)
+    assert "does not answer" in str(caught.value)
+    database.close()
