@@ -23,7 +23,8 @@ TOKEN_FILE = "admin-token"  # noqa: S105 - the name of a file, not a secret
 def demo_command(data: Path | None) -> None:
     """Import the bundled ratings, learn from them, and serve while posters are embedded.
 
-    Posters are title cards unless POSTERITY_POSTER_SOURCES names others. Ctrl-C stops; a second run goes on.
+    Posters come from TMDB where POSTERITY_TMDB_TOKEN is set; without it they are title cards drawn from the titles.
+    Ctrl-C stops; a second run goes on.
 
     Example: posterity demo
     """

@@ -12,6 +12,7 @@ from catalog.entries import Kind, State
 from catalog.errors import CatalogError
 from catalog.sources import Health
 from cli.children import run_child
+from cli.outages import outages
 from cli.progress import Bar
 from cli.session import Session, session
 from workers.sweeper import ALIVE_WITHIN_S
@@ -59,7 +60,7 @@ def wait_for_all(opened: Session) -> None:
                     _demand_no_refusal(own)
                     own = _worker_if_none_is_alive(opened)
                 _demand_willing_sources(opened.catalog)
-                _show(bar, counts, before, time.monotonic() - started, _outage(opened.catalog))
+                _show(bar, counts, before, time.monotonic() - started, outages(opened.catalog))
                 time.sleep(LOOK_EVERY_S)
     finally:
         if own is not None:
@@ -114,13 +115,6 @@ def _worker_if_none_is_alive(opened: Session) -> "subprocess.Popen[bytes] | None
     if any("embed" in worker.kinds for worker in alive) and any("fetch" in worker.kinds for worker in alive):
         return None
     return run_child("worker", "--kinds", "fetch,embed", "--supervised")
-
-
-def _outage(catalog: Catalog) -> str:
-    """Says which source does not answer and when it is asked again; empty when all do."""
-    now = time.time()
-    waiting = [source for source in catalog.sources.all() if source.state != Health.WORKING]
-    return "".join(f"; {source.why}, asked again in {max(0, (source.until or now) - now):.0f} s" for source in waiting)
 
 
 def _show(bar: Bar, counts: dict[State, int], before: int, took_s: float, outage: str) -> None:

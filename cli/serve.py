@@ -9,6 +9,7 @@ import click
 
 from catalog.catalog import Catalog
 from catalog.entries import State
+from cli.outages import outages
 from cli.session import Session, session
 from cli.supervisor import Child, Supervisor
 from config.settings import Settings
@@ -58,9 +59,8 @@ def embedding_lines(catalog: Catalog, settings: Settings) -> Callable[[], None]:
         embedded, waiting = counts[State.EMBEDDED], counts[State.PENDING] + counts[State.FETCHED]
         if embedded != seen:
             rate = (embedded - seen) / (now - seen_at) if seen >= 0 else 0.0
-            click.echo(
-                _line(embedded, counts[State.FAILED], waiting, rate, served_generation(settings.index_dir)), err=True
-            )
+            line = _line(embedded, counts[State.FAILED], waiting, rate, served_generation(settings.index_dir))
+            click.echo(line + outages(catalog), err=True)
         seen, seen_at = embedded, now
 
     return tick
