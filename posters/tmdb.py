@@ -15,8 +15,8 @@ from posters.tmdb_client import TmdbClient
 ATTRIBUTION = "This product uses the TMDB API but is not endorsed or certified by TMDB."
 LIFETIME_S = 180 * 86_400.0
 CONFIGURATION_S = 86_400.0  # TMDB asks to keep it for some days
-# So often, and not after more than these seconds, a picture is asked for at once: a time-out takes longer.
-PICTURE_TRIES, PICTURE_AGAIN_S = 3, 3.0
+# So often, and not after more than these seconds, a picture is asked for at once: one time-out is 5 s, the deadline 15.
+PICTURE_TRIES, PICTURE_AGAIN_S = 3, 6.0
 IMDB_ID = re.compile(r"tt[0-9]{7,12}")
 
 

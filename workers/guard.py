@@ -14,14 +14,14 @@ log = logging.getLogger(__name__)
 # So many troubles in a row, in one process, are an outage: with one request in eight going wrong by itself it happens
 # about twice in 100,000 requests.
 TROUBLES_IN_A_ROW = 5
-FIRST_PAUSE_S, LONGEST_PAUSE_S = 1.0, 5.0  # one request every 5 s is no burden for a source that is down
+FIRST_PAUSE_S, LONGEST_PAUSE_S = 1.0, 3.0  # one request every 3 s is no burden for a source that is down
 LONGEST_WANTED_S = 3600.0  # a Retry-After above this is taken for a mistake
 REFUSED_S = 900.0  # a source that refused us is asked again after this: accounts are mended on the other side, too
 LOOK_EVERY_S = 1.0  # how old this process's knowledge of the shared state may be
 RESERVED_S = 0.25  # of the budget taken in one transaction
 # Slots are handed out a little slower than the budget, and one that a busy machine misses by more than LATE_S is void:
-# the requests that begin within any second are then those of the slots of 1.04 s, at .96 of the budget.
-SLACK, LATE_S = 0.96, 0.04
+# the requests that begin within any second are then those of the slots of 1.03 s, at .97 of the budget.
+SLACK, LATE_S = 0.97, 0.03
 
 
 class SharedGuard:

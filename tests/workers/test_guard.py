@@ -99,7 +99,7 @@ def test_the_pauses_of_a_long_outage_double_up_to_a_bound(
         clock.now = until
         guard.admit()
         guard.troubled("tmdb: 503", None)
-    assert pauses == [1, 2, 4, LONGEST_PAUSE_S, LONGEST_PAUSE_S, LONGEST_PAUSE_S]
+    assert pauses == [1, 2, LONGEST_PAUSE_S, LONGEST_PAUSE_S, LONGEST_PAUSE_S, LONGEST_PAUSE_S]
 
 
 def test_requests_under_way_when_an_outage_begins_do_not_make_it_longer(
