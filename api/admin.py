@@ -11,8 +11,9 @@ from flask_openapi3.blueprint import APIBlueprint
 from flask_openapi3.models.tag import Tag
 from pydantic import BaseModel, Field, model_validator
 
-from api.answers import JobAnswer, SnapshotAnswer, SnapshotsAnswer, job_answer, snapshot_answer
+from api.answers import SnapshotAnswer, SnapshotsAnswer, snapshot_answer
 from api.errors import NotAuthorised, problem_responses
+from api.job_answers import JobAnswer, job_answer
 from api.services import catalog, services
 from index.versions import list_versions, rollback
 from workers.enqueue import start_job
@@ -55,7 +56,7 @@ def admin_routes(token: str) -> APIBlueprint:
         abp_security=[{SCHEME: []}],
         abp_responses=problem_responses(400, 401, 500, 503),
     )
-    routes.before_request(_guard(token))
+    routes.before_request(guard(token))
     build = {202: JobAnswer, **problem_responses(409, 413, 415)}
     routes.post("/rebuild", responses=build)(rebuild)
     routes.post("/train", responses=build)(train)
@@ -91,12 +92,13 @@ def roll_back(body: RollbackGiven) -> dict[str, Any]:
 
 
 def _started(kind: str) -> tuple[dict[str, Any], int, dict[str, str]]:
-    job = start_job(catalog(), services().bell, kind)
+    job = start_job(catalog(), services().bell, kind, g.get("request_id"))
     headers = {"Location": f"/jobs/{job.job_id}", "Retry-After": str(RETRY_AFTER_S)}
     return job_answer(job).model_dump(mode="json"), HTTPStatus.ACCEPTED, headers
 
 
-def _guard(token: str) -> Callable[[], None]:
+def guard(token: str) -> Callable[[], None]:
+    """A check before each request of a blueprint: who does not send this token is refused."""
     expected = _digest(token.encode())
 
     def check() -> None:

@@ -1,18 +1,19 @@
 """What the routes answer, once: the same models make the JSON and the OpenAPI document."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from datetime import UTC, datetime
-from typing import Any, Literal
+from typing import Literal
 
 from pydantic import BaseModel, Field
 
-from catalog.entries import Job, Movie, State
-from catalog.presence import Worker
+from catalog.entries import Movie, State
 from index.snapshot import Snapshot
 from index.versions import VersionInfo
 
 By = Literal["poster", "ratings"]
 SPACES: tuple[By, ...] = ("poster", "ratings")
+NEXT_CURSOR = "Give it back as cursor for the next page; null on the last one."
+NOTICES = "What has to be said where the posters of these items are shown, each once."
 
 
 class MovieAnswer(BaseModel):
@@ -32,6 +33,10 @@ class MovieAnswer(BaseModel):
     poster_source: str | None
     poster_generated: bool = Field(description="True for a title card, drawn from the title.")
     poster_url: str | None
+    poster_fetched_at: datetime | None
+    poster_expires_at: datetime | None = Field(description="When it must be fetched anew; null when it may be kept.")
+    attribution: str | None = Field(description="What has to be said where the poster is shown.")
+    renewing: bool = Field(description="True while a newer poster is on its way; the old one counts until it is there.")
     similar_by: list[By] = Field(description="What GET /similar can answer for this movie now.")
 
 
@@ -39,7 +44,8 @@ class MoviesAnswer(BaseModel):
     """One page of movies."""
 
     items: list[MovieAnswer]
-    next_cursor: str | None = Field(description="Give it back as cursor for the next page; null on the last one.")
+    next_cursor: str | None = Field(description=NEXT_CURSOR)
+    notices: list[str] = Field(description=NOTICES)
 
 
 class AcceptedMovie(BaseModel):
@@ -70,6 +76,7 @@ class SimilarMovie(BaseModel):
     rating_score: float | None = Field(description="Score of the rating vectors, as the index states its metric.")
     poster_source: str | None
     poster_url: str | None
+    attribution: str | None = Field(description="What has to be said where the poster is shown.")
 
 
 class SimilarAnswer(BaseModel):
@@ -79,44 +86,7 @@ class SimilarAnswer(BaseModel):
     by: By
     index_version: int
     items: list[SimilarMovie]
-
-
-class FailedMovie(BaseModel):
-    """A movie whose poster could not be had or used."""
-
-    movie_id: int
-    title: str
-    reason: str | None
-    detail: str | None
-
-
-class JobAnswer(BaseModel):
-    """One job; `add` follows the posters of movies taken in, `train` and `rebuild` are runs of a worker."""
-
-    job_id: str
-    kind: str
-    state: Literal["pending", "done", "failed"]
-    running: bool
-    attempt: int
-    reason: str | None
-    detail: str | None
-    progress: dict[str, Any] = Field(description="train, rebuild: phase, done, of. add: empty, see counts.")
-    counts: dict[str, int] = Field(description="add: movies by the state of their poster; else empty.")
-    result: dict[str, Any]
-    created_at: datetime
-    finished_at: datetime | None
-
-
-class JobWithFailures(JobAnswer):
-    """One job, and the movies of an `add` that failed."""
-
-    failures: list[FailedMovie]
-
-
-class JobsAnswer(BaseModel):
-    """The newest jobs, newest first."""
-
-    items: list[JobAnswer]
+    notices: list[str] = Field(description=NOTICES)
 
 
 class SnapshotAnswer(BaseModel):
@@ -135,14 +105,6 @@ class SnapshotsAnswer(BaseModel):
     """The snapshots that are kept, newest first."""
 
     items: list[SnapshotAnswer]
-
-
-class WorkerSeen(BaseModel):
-    """One worker that said so lately."""
-
-    worker_id: str
-    kinds: list[str]
-    seen_at: datetime
 
 
 def poster_url(movie: Movie) -> str | None:
@@ -167,47 +129,22 @@ def movie_answer(movie: Movie, snapshot: Snapshot | None) -> MovieAnswer:
         poster_source=movie.poster_source,
         poster_generated=movie.poster_generated,
         poster_url=poster_url(movie),
+        poster_fetched_at=moment_or_none(movie.poster_fetched_at),
+        poster_expires_at=moment_or_none(movie.poster_expires_at),
+        attribution=movie.poster_attribution,
+        renewing=movie.renewing,
         similar_by=similar_by(movie.movie_id, snapshot),
     )
+
+
+def notices(items: Iterable[MovieAnswer | SimilarMovie]) -> list[str]:
+    """What has to be said about the posters of these, each once."""
+    return list(dict.fromkeys(item.attribution for item in items if item.attribution))
 
 
 def similar_by(movie_id: int, snapshot: Snapshot | None) -> list[By]:
     """The kinds of evidence that this snapshot holds for the movie."""
     return [by for by in SPACES if snapshot is not None and snapshot.has(by, movie_id)]
-
-
-def job_answer(job: Job) -> JobAnswer:
-    """The job as the API shows it: never the token of its claim."""
-    return JobAnswer(**_job_fields(job))
-
-
-def job_with_failures(job: Job, failed: Sequence[Movie]) -> JobWithFailures:
-    """The job with the movies that failed in it."""
-    return JobWithFailures(
-        **_job_fields(job),
-        failures=[
-            FailedMovie(movie_id=movie.movie_id, title=movie.label, reason=movie.reason, detail=movie.detail)
-            for movie in failed
-        ],
-    )
-
-
-def _job_fields(job: Job) -> dict[str, Any]:
-    is_add = job.kind == "add"
-    return {
-        "job_id": job.job_id,
-        "kind": job.kind,
-        "state": job.state,
-        "running": job.running,
-        "attempt": job.attempt,
-        "reason": job.reason,
-        "detail": job.detail,
-        "progress": {} if is_add else dict(job.progress),
-        "counts": dict(job.progress) if is_add else {},
-        "result": dict(job.result),
-        "created_at": moment(job.created_at),
-        "finished_at": None if job.finished_at is None else moment(job.finished_at),
-    }
 
 
 def snapshot_answer(version: VersionInfo) -> SnapshotAnswer:
@@ -223,11 +160,11 @@ def snapshot_answer(version: VersionInfo) -> SnapshotAnswer:
     )
 
 
-def worker_seen(worker: Worker) -> WorkerSeen:
-    """The worker as the API shows it."""
-    return WorkerSeen(worker_id=worker.worker_id, kinds=list(worker.kinds), seen_at=moment(worker.seen_at))
-
-
 def moment(seconds: float) -> datetime:
     """The time in UTC of seconds since 1970."""
     return datetime.fromtimestamp(seconds, UTC)
+
+
+def moment_or_none(seconds: float | None) -> datetime | None:
+    """The same, or None for None."""
+    return None if seconds is None else moment(seconds)

@@ -5,7 +5,21 @@ from flask_openapi3.blueprint import APIBlueprint
 from flask_openapi3.models.info import Info
 from flask_openapi3.openapi import OpenAPI
 
-from api import admin, documentation, errors, guarded, headers, health, jobs, movies, pages, services, similar
+from api import (
+    admin,
+    curating,
+    documentation,
+    errors,
+    guarded,
+    headers,
+    health,
+    jobs,
+    metrics,
+    movies,
+    pages,
+    services,
+    similar,
+)
 from catalog.catalog import Catalog
 from config.loading import load_settings
 from config.settings import Settings
@@ -31,6 +45,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     settings = settings or load_settings()
     app = _bare(settings)
     headers.install(app)
+    metrics.install(app)
     errors.install(app)
     guarded.install(app)
     services.install(
@@ -41,10 +56,11 @@ def create_app(settings: Settings | None = None) -> Flask:
             bell=Bell(settings.broker_url),
             broker_url=settings.broker_url,
             index_dir=settings.index_dir,
+            poster_hosts=settings.poster_hosts,
         ),
     )
     for routes in _resources(settings):
-        app.register_api(routes)
+        _register(app, routes)
     app.register_blueprint(documentation.routes)
     app.register_blueprint(pages.routes)
     return app
@@ -68,5 +84,16 @@ def _bare(settings: Settings) -> OpenAPI:
 def _resources(settings: Settings) -> list[APIBlueprint]:
     resources = [similar.routes, movies.routes, jobs.routes, health.routes]
     if settings.admin_token is not None:
-        resources.append(admin.admin_routes(settings.admin_token.get_secret_value()))
+        token = settings.admin_token.get_secret_value()
+        resources += [admin.admin_routes(token), curating.curating_routes(token)]
     return resources
+
+
+def _register(app: OpenAPI, routes: APIBlueprint) -> None:
+    """Registers routes; a path that others answer too, by other methods, keeps them all in the document."""
+    for path, item in routes.paths.items():
+        before = app.paths.get(path)
+        if before is not None:
+            added = {name: getattr(item, name) for name in item.model_fields_set}
+            routes.paths[path] = before.model_copy(update=added)
+    app.register_api(routes)

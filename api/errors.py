@@ -66,6 +66,16 @@ class NotEmbedded(Exception):
         self.movie_id, self.state, self.reason = movie_id, state, reason
 
 
+class NotFailed(Exception):
+    """Only what has failed can be tried again."""
+
+    def __init__(self, movie_id: int, state: str) -> None:
+        super().__init__(
+            f"movie {movie_id} has not failed: its state is {state}; POST /movies/{movie_id}/poster fetches another"
+        )
+        self.movie_id, self.state = movie_id, state
+
+
 class NotRated(Exception):
     """The movie is known, but nobody rated it."""
 
@@ -115,6 +125,7 @@ RULES: dict[type[Exception], Rule] = {
     NoSuchSnapshot: Rule(404, "unknown_snapshot"),
     NoPoster: Rule(409, "no_poster", members=("movie_id", "state")),
     NotEmbedded: Rule(409, "not_embedded", members=("movie_id", "state", "reason")),
+    NotFailed: Rule(409, "not_failed", members=("movie_id", "state")),
     NotRated: Rule(409, "not_rated", members=("movie_id",)),
     NotPublished: Rule(409, "not_in_snapshot", RETRY_LATER_S, members=("movie_id", "state", "generation")),
     ConflictingMovie: Rule(409, "conflicting_movie", members=("position",)),

@@ -3,6 +3,7 @@
 import re
 import unicodedata
 from typing import Annotated, Any
+from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BeforeValidator, Field
 
@@ -13,6 +14,7 @@ MAX_K = 100  # neighbours of one answer
 MAX_LIMIT = 200  # entries of one page
 MAX_QUERY = 200  # characters of a search
 MAX_GENRE = 50  # characters; the longest of MovieLens has 18
+MAX_URL = 2048  # characters of an address
 MAX_GENRES = 20  # MovieLens' own movies have at most 10
 # Control, surrogate, and line or paragraph separator: none belongs into one line of text.
 FORBIDDEN_CATEGORIES = ("Cc", "Cs", "Zl", "Zp")
@@ -57,6 +59,20 @@ def one_line(value: str) -> str:
     return text
 
 
+def web_address(value: str) -> str:
+    """The address of something on the web; whether it may be asked is another question.
+
+    Raises:
+        ValueError: it is not one.
+    """
+    parts = urlsplit(value)
+    if re.search(r"[\x00-\x20\x7f-\x9f\\]", value) or parts.scheme not in ("http", "https") or not parts.hostname:
+        raise ValueError("must be an address of the form https://HOST/PATH")
+    if parts.username is not None or parts.password is not None:
+        raise ValueError("must not hold a user name or password")
+    return value
+
+
 def _genre(value: str) -> str:
     name = one_line(value)
     if "|" in name:
@@ -81,6 +97,7 @@ MovieId = Annotated[int, Field(ge=1, le=MAX_ID), BeforeValidator(digits_only)]
 K = Annotated[int, Field(ge=1, le=MAX_K), BeforeValidator(few_digits)]
 Limit = Annotated[int, Field(ge=1, le=MAX_LIMIT), BeforeValidator(few_digits)]
 JobId = Annotated[str, Field(pattern=r"^[0-9a-f]{1,32}$")]
+JobCursor = Annotated[str, Field(pattern=r"^[0-9a-f]{0,32}$")]
 Cursor = Annotated[str, Field(pattern=r"^([0-9]\.[0-9]{1,10}\.[0-9]{1,10})?$")]
 Query = Annotated[str, Field(max_length=MAX_QUERY), AfterValidator(_search)]
 GenreQuery = Annotated[str, Field(max_length=MAX_GENRE), AfterValidator(_search)]
@@ -93,3 +110,4 @@ Title = Annotated[str, Field(strict=True, min_length=1, max_length=MAX_TITLE), B
 Genre = Annotated[str, Field(strict=True, max_length=MAX_GENRE), AfterValidator(_genre)]
 Genres = Annotated[list[Genre], Field(max_length=MAX_GENRES), AfterValidator(_distinct)]
 ImdbId = Annotated[str, Field(strict=True, max_length=14), AfterValidator(imdb_id)]
+PosterUrl = Annotated[str, Field(strict=True, max_length=MAX_URL), AfterValidator(web_address)]

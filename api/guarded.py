@@ -4,6 +4,7 @@ import json
 import math
 import re
 from collections.abc import Iterator
+from io import BytesIO
 from typing import Any
 
 from flask import Flask, Request, request
@@ -20,6 +21,10 @@ TOKEN = re.compile(r'"(?:[^"\\]|\\.)*+"?|[\[{\]}]', re.DOTALL)
 
 class GuardedRequest(Request):
     """A request whose `get_json` refuses what would break later: flask-openapi3 reads every body through it."""
+
+    def _get_file_stream(self, *_: Any, **__: Any) -> BytesIO:
+        """Uploads stay in memory: they are short, by the limit of their route."""
+        return BytesIO()
 
     def get_json(self, force: bool = False, silent: bool = False, cache: bool = True) -> Any:
         """The body as a dict or a list, or None when it is empty.

@@ -6,6 +6,7 @@ import secrets
 from flask import Flask, Response, g, request
 
 from api.services import served
+from config.logs import enter_context
 
 REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 SECURITY = {
@@ -36,6 +37,7 @@ def install(app: Flask) -> None:
 def _name_request() -> None:
     given = request.headers.get("X-Request-ID", "")
     g.request_id = given if REQUEST_ID.fullmatch(given) else secrets.token_hex(8)
+    enter_context(request_id=g.request_id)
 
 
 def _add_headers(response: Response) -> Response:

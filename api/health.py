@@ -1,5 +1,8 @@
 """`/livez` and `/readyz`: what an orchestrator, or a person, asks first."""
 
+import time
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Literal
 
 from flask_openapi3.blueprint import APIBlueprint
@@ -10,15 +13,17 @@ from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 from redis.retry import Retry
 
-from api.answers import WorkerSeen, worker_seen
+from api.answers import moment
 from api.errors import NotReady, problem_responses
 from api.services import served, services
 from catalog.catalog import Catalog
 from catalog.database import journal_mode
+from catalog.entries import Kind
 from catalog.errors import CatalogBusy
+from catalog.presence import ALIVE_WITHIN_S, FORGOTTEN_S, Worker
+from catalog.sources import Health, SourceState
 
 BROKER_TIMEOUT_S = 0.5  # a health check must not wait for a broker that is only needed to be quick
-SEEN_WITHIN_S = 15.0  # three times the 5 s in which a worker says that it is alive
 
 routes = APIBlueprint("health", __name__, abp_tags=[Tag(name="health")], abp_responses=problem_responses(400, 500))
 
@@ -38,14 +43,38 @@ class DatabaseCheck(BaseModel):
     ok: bool
 
 
+class SourceCheck(BaseModel):
+    """A poster source outside this installation."""
+
+    name: str
+    state: Literal["working", "waiting", "stopped"] = Field(
+        description="waiting: an outage, no movie loses an attempt. stopped: it refuses us until somebody acts."
+    )
+    why: str | None
+    asked_again_at: datetime | None
+
+
+class WorkerCheck(BaseModel):
+    """A worker's heartbeat, which comes every 5 s."""
+
+    worker_id: str
+    kinds: list[str]
+    started_at: datetime
+    seen_at: datetime
+    silent_s: float = Field(description="Seconds since its last heartbeat.")
+    alive: bool = Field(description="False for one that ended without a word within the last day.")
+
+
 class Readiness(BaseModel):
     """Whether questions can be answered, and how well."""
 
     status: Literal["ready", "degraded", "unavailable"]
+    why: list[str] = Field(description="What is missing or degraded, in words; empty when all is well.")
     snapshot: SnapshotCheck
     database: DatabaseCheck
     broker: Literal["none", "ok", "unreachable"] = Field(description="none: every worker rings its own bell.")
-    workers: list[WorkerSeen]
+    workers: list[WorkerCheck]
+    sources: list[SourceCheck]
 
 
 class Alive(BaseModel):
@@ -63,34 +92,69 @@ def livez() -> dict[str, Any]:
 @routes.get("/readyz", responses={200: Readiness, **problem_responses(503)})
 def readyz() -> dict[str, Any]:
     """Whether questions can be answered: needs the database and a snapshot; the rest only degrades."""
-    here = services()
-    database, workers = _database(here.catalog)
-    snapshot = served()
+    here, snapshot = services(), served()
+    database = here.catalog.database
+    kind, mode = database.url.get_backend_name(), journal_mode() if database.is_sqlite else None
+    seen = _seen(here.catalog)
     check = SnapshotCheck(generation=snapshot.generation if snapshot else None, degraded=here.live.degraded)
     broker = _broker(here.broker_url)
-    missing = [name for name, ok in (("database", database.ok), ("snapshot", snapshot is not None)) if not ok]
-    degraded = check.degraded is not None or broker == "unreachable"
+    missing = [name for name, ok in (("database", seen is not None), ("snapshot", snapshot is not None)) if not ok]
+    why = [f"{name} missing" for name in missing] + ([check.degraded] if check.degraded else [])
+    why += ["the broker is unreachable: work waits for the workers' next sweep"] if broker == "unreachable" else []
+    why += seen.why if seen else []
     report = Readiness(
-        status="unavailable" if missing else "degraded" if degraded else "ready",
+        status="unavailable" if missing else "degraded" if why else "ready",
+        why=why,
         snapshot=check,
-        database=database,
+        database=DatabaseCheck(kind=kind, journal_mode=mode, ok=seen is not None),
         broker=broker,
-        workers=workers,
+        workers=seen.workers if seen else [],
+        sources=seen.sources if seen else [],
     ).model_dump(mode="json")
     if missing:
         raise NotReady(f"cannot answer yet: {' and '.join(missing)} missing", report)
     return report
 
 
-def _database(catalog: Catalog) -> tuple[DatabaseCheck, list[WorkerSeen]]:
-    database = catalog.database
-    mode = journal_mode() if database.is_sqlite else None
-    kind = database.url.get_backend_name()
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """What the catalog knows about workers and sources, and what of it is not as it should be."""
+
+    workers: list[WorkerCheck]
+    sources: list[SourceCheck]
+    why: list[str]
+
+
+def _seen(catalog: Catalog) -> _Seen | None:
+    """None when the database does not answer."""
     try:
-        workers = catalog.presence.alive(SEEN_WITHIN_S)
+        workers = [_worker(worker) for worker in catalog.presence.alive(FORGOTTEN_S)]
+        sources = catalog.sources.all()
+        due = [kind for kind in (Kind.FETCH, Kind.EMBED) if catalog.work.due(kind)]
+        due += [Kind.BUILD] if catalog.jobs.due() else []
     except CatalogBusy:
-        return DatabaseCheck(kind=kind, journal_mode=mode, ok=False), []
-    return DatabaseCheck(kind=kind, journal_mode=mode, ok=True), [worker_seen(worker) for worker in workers]
+        return None
+    alive = {kind for worker in workers if worker.alive for kind in worker.kinds}
+    why = [f"work of the kind {kind} waits and no worker for it is alive" for kind in due if kind not in alive]
+    why += [str(source.why) for source in sources if source.state == Health.STOPPED]
+    return _Seen(workers, [_source(source) for source in sources], why)
+
+
+def _worker(worker: Worker) -> WorkerCheck:
+    silent_s = max(0.0, time.time() - worker.seen_at)
+    return WorkerCheck(
+        worker_id=worker.worker_id,
+        kinds=list(worker.kinds),
+        started_at=moment(worker.started_at),
+        seen_at=moment(worker.seen_at),
+        silent_s=round(silent_s, 1),
+        alive=silent_s <= ALIVE_WITHIN_S,
+    )
+
+
+def _source(source: SourceState) -> SourceCheck:
+    until = None if source.until is None or source.state == Health.WORKING else moment(source.until)
+    return SourceCheck(name=source.name, state=source.state.value, why=source.why, asked_again_at=until)
 
 
 def _broker(url: str) -> Literal["none", "ok", "unreachable"]:

@@ -1,16 +1,18 @@
 """`/movies`: taking movies in and looking them up."""
 
+from collections.abc import Sequence
 from http import HTTPStatus
 from typing import Annotated, Any
+from urllib.parse import urlsplit
 
-from flask import Response, request
+from flask import Response, g, request
 from flask_openapi3.blueprint import APIBlueprint
 from flask_openapi3.models.tag import Tag
-from pydantic import BaseModel, ConfigDict, Discriminator, Field, RootModel
+from pydantic import BaseModel, ConfigDict, Discriminator, Field, RootModel, ValidationInfo, field_validator
 from pydantic import Tag as Form
 
-from api.answers import AcceptedAnswer, AcceptedMovie, MovieAnswer, MoviesAnswer, movie_answer
-from api.errors import problem_responses
+from api.answers import AcceptedAnswer, AcceptedMovie, MovieAnswer, MoviesAnswer, movie_answer, notices
+from api.errors import FieldError, InvalidRequest, problem_responses
 from api.fields import (
     Cursor,
     GenreQuery,
@@ -20,11 +22,12 @@ from api.fields import (
     JsonYear,
     Limit,
     MovieId,
+    PosterUrl,
     Query,
     Title,
 )
 from api.services import catalog, served, services
-from catalog.entries import NewMovie
+from catalog.entries import NewMovie, Reason, State
 from workers.enqueue import add_movies
 
 MAX_MOVIES = 500  # of one request; reliability.md section 10
@@ -46,6 +49,9 @@ class MovieGiven(BaseModel, extra="forbid"):
     imdb_id: ImdbId | None = Field(default=None, description="tt and at least seven digits.")
     tmdb_id: JsonId | None = None
     genres: Genres = []
+    poster_url: PosterUrl | None = Field(
+        default=None, description="Where its poster is; hosts that may be asked are a setting of the server."
+    )
 
 
 def _form(body: Any) -> str | None:
@@ -64,12 +70,21 @@ class MoviesGiven(RootModel[Any]):
 
 
 class MoviesQuery(BaseModel, extra="forbid"):
-    """Which movies."""
+    """Which movies: all conditions hold."""
 
     q: Query = Field(default="", description="Part of a title, without regard to case and accents.")
     genre: GenreQuery = Field(default="", description="A whole genre, such as Comedy.")
+    state: State | None = Field(default=None, description="Of the poster.")
+    reason: Reason | None = Field(default=None, description="Why it failed; goes with state=failed or alone.")
     cursor: Cursor = Field(default="", description="The next_cursor of the page before.")
     limit: Limit = 50
+
+    @field_validator("reason")
+    @classmethod
+    def _only_failed_have_one(cls, reason: Reason | None, info: ValidationInfo) -> Reason | None:
+        if reason is not None and info.data.get("state") not in (None, State.FAILED):
+            raise ValueError("goes with state=failed only: nothing else has a reason")
+        return reason
 
 
 class MoviePath(BaseModel):
@@ -82,22 +97,18 @@ class MoviePath(BaseModel):
 def add(body: MoviesGiven) -> tuple[dict[str, Any], int, dict[str, str]]:
     """Take movies in; their posters are found and embedded by the workers."""
     given = body.root if isinstance(body.root, list) else [body.root]
+    _demand_allowed_hosts(body.root)
     here = services()
-    job_id, movie_ids = add_movies(here.catalog, here.bell, [_new(movie) for movie in given])
-    accepted = [
-        AcceptedMovie(movie_id=movie.movie_id, title=movie.title, year=movie.year, state=movie.state)
-        for movie in here.catalog.movies.many(movie_ids)
-    ]
-    headers = {"Location": f"/jobs/{job_id}", "Retry-After": str(RETRY_AFTER_S)}
-    return AcceptedAnswer(job_id=job_id, accepted=accepted).model_dump(mode="json"), HTTPStatus.ACCEPTED, headers
+    job_id, movie_ids = add_movies(here.catalog, here.bell, [_new(movie) for movie in given], g.get("request_id"))
+    return accepted(job_id, movie_ids)
 
 
 @routes.get("/movies", responses={200: MoviesAnswer})
 def find(query: MoviesQuery) -> dict[str, Any]:
     """Movies by title or genre: best match first, then most-rated first."""
-    page = catalog().movies.page(query.q, query.genre, query.cursor, query.limit)
+    page = catalog().movies.page(query.q, query.genre, query.cursor, query.limit, query.state, query.reason)
     items = [movie_answer(movie, served()) for movie in page.items]
-    return MoviesAnswer(items=items, next_cursor=page.next_cursor).model_dump(mode="json")
+    return MoviesAnswer(items=items, next_cursor=page.next_cursor, notices=notices(items)).model_dump(mode="json")
 
 
 @routes.get("/movies/<movie_id>", responses={200: MovieAnswer, **problem_responses(404)})
@@ -125,6 +136,34 @@ def poster(path: MoviePath) -> Response:
     return response
 
 
+def accepted(job_id: str, movie_ids: Sequence[int]) -> tuple[dict[str, Any], int, dict[str, str]]:
+    """The answer that names the job which follows these movies."""
+    movies = [
+        AcceptedMovie(movie_id=movie.movie_id, title=movie.title, year=movie.year, state=movie.state)
+        for movie in catalog().movies.many(movie_ids)
+    ]
+    headers = {"Location": f"/jobs/{job_id}", "Retry-After": str(RETRY_AFTER_S)}
+    return AcceptedAnswer(job_id=job_id, accepted=movies).model_dump(mode="json"), HTTPStatus.ACCEPTED, headers
+
+
+def _demand_allowed_hosts(given: MovieGiven | list[MovieGiven]) -> None:
+    listed = isinstance(given, list)
+    errors = [
+        FieldError(field=f"[{position}].poster_url" if listed else "poster_url", why=why)
+        for position, movie in enumerate(given if isinstance(given, list) else [given])
+        if (why := _host_refused(movie.poster_url))
+    ]
+    if errors:
+        raise InvalidRequest(*errors)
+
+
+def _host_refused(address: str | None) -> str:
+    host = (urlsplit(address or "").hostname or "").rstrip(".")
+    if address is None or host in services().poster_hosts:
+        return ""
+    return f"the host {host[:100]} is not allowed; POSTERITY_POSTER_URL_HOSTS lists those that are"
+
+
 def _new(movie: MovieGiven) -> NewMovie:
     return NewMovie(
         title=movie.title,
@@ -133,4 +172,5 @@ def _new(movie: MovieGiven) -> NewMovie:
         genres=tuple(movie.genres),
         imdb_id=movie.imdb_id,
         tmdb_id=movie.tmdb_id,
+        poster_url=movie.poster_url,
     )

@@ -1,5 +1,6 @@
 """The neighbours of one movie with what the catalog knows about them; pages and JSON share it."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from api.answers import By, SimilarMovie, poster_url
@@ -7,7 +8,7 @@ from api.errors import NotEmbedded, NotPublished, NotRated
 from catalog.catalog import Catalog
 from catalog.entries import Movie, State
 from catalog.errors import UnknownMovie
-from index.flat import Kind
+from index.flat import Kind, Neighbour
 from index.snapshot import Snapshot
 
 DIGITS = 6  # float32 carries about seven
@@ -26,7 +27,7 @@ class Question:
 def similar_movies(catalog: Catalog, snapshot: Snapshot, question: Question) -> list[SimilarMovie]:
     """The most similar movies of this snapshot, best first, titles and all by one query.
 
-    A movie that has left the catalog since the snapshot was made is left out.
+    A movie that has left the catalog since the snapshot was made is left out, and the next one takes its place.
 
     Raises:
         UnknownMovie: there is no such movie.
@@ -34,7 +35,16 @@ def similar_movies(catalog: Catalog, snapshot: Snapshot, question: Question) -> 
     """
     if not snapshot.has(question.by, question.movie_id):
         raise _why_not(catalog.movies.get(question.movie_id), question.by, snapshot.generation)
-    neighbours = snapshot.similar(question.by, question.movie_id, question.k, question.kind)
+    wanted = question.k
+    while True:
+        neighbours = snapshot.similar(question.by, question.movie_id, wanted, question.kind)
+        found = _still_there(catalog, question, neighbours)
+        if len(found) >= question.k or len(neighbours) < wanted:
+            return found[: question.k]
+        wanted *= 2  # some have been deleted; a snapshot without them is on its way, so this happens rarely
+
+
+def _still_there(catalog: Catalog, question: Question, neighbours: Sequence[Neighbour]) -> list[SimilarMovie]:
     ids = [neighbour.movie_id for neighbour in neighbours]
     movies = {movie.movie_id: movie for movie in catalog.movies.many([question.movie_id, *ids])}
     if question.movie_id not in movies:
@@ -66,4 +76,5 @@ def _answer(movie: Movie, by: By, score: float) -> SimilarMovie:
         rating_score=rounded if by == "ratings" else None,
         poster_source=movie.poster_source,
         poster_url=poster_url(movie),
+        attribution=movie.poster_attribution,
     )

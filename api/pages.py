@@ -1,6 +1,7 @@
 """The web pages: a search box, and a movie with the ones that look like it and are liked like it."""
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from flask import Blueprint, render_template, request
@@ -9,8 +10,8 @@ from api.answers import SPACES, By, SimilarMovie, poster_url
 from api.errors import NotEmbedded, NotPublished, NotRated
 from api.fields import MAX_GENRE, MAX_QUERY
 from api.neighbours import Question, similar_movies
-from api.services import catalog, served
-from catalog.entries import MAX_ID, Movie, State
+from api.services import catalog, served, services
+from catalog.entries import MAX_ID, Movie, Reason, State
 from catalog.errors import UnknownMovie
 from catalog.movies import Page
 
@@ -18,6 +19,20 @@ SHOWN = 24  # posters of one page: rows of 2, 3, 4, 6 and 8 come out even
 LOOKED_AT = 200  # most-rated movies among which the start page looks for posters
 NEIGHBOURS = 12
 ON_THE_WAY = (State.PENDING, State.FETCHED)
+FAILURES: dict[str, str] = {
+    Reason.NO_POSTER: "No source has a poster of it.",
+    Reason.IMAGE_INVALID: "What was found is not a picture that can be read.",
+    Reason.IMAGE_TRUNCATED: "The picture ends too early.",
+    Reason.IMAGE_TOO_LARGE: "The picture is too large.",
+    Reason.IMAGE_TOO_SMALL: "The picture is too small.",
+    Reason.IMAGE_CMYK: "The picture is in printing colours, which cannot be compared.",
+    Reason.ADDRESS_REFUSED: "The address given for its poster may not be asked.",
+    Reason.SOURCE_UNAVAILABLE: "The source of posters did not answer for too long.",
+    Reason.DEGENERATE_VECTOR: "There is nothing in the picture to compare.",
+    Reason.GPU_OOM: "The graphics card had no memory left for it.",
+    Reason.WORKER_LOST: "The worker died each time it looked at the picture.",
+    Reason.INTERNAL_ERROR: "A fault of Posterity; the worker's log has the details.",
+}
 LABELS: dict[By, str] = {"poster": "Looks alike", "ratings": "Liked alike"}
 
 routes = Blueprint("pages", __name__)
@@ -43,16 +58,18 @@ class Evidence:
 def start() -> str:
     """The search box, and either what it found or the most-rated movies."""
     q, genre = _text("q", MAX_QUERY), _text("genre", MAX_GENRE)
-    progress = catalog().work.counts()
+    progress = services().counts.get()
+    page = _found(q, genre) if q or genre else _most_rated()
     return render_template(
         "start.html",
         q=q,
         genre=genre,
-        page=_found(q, genre) if q or genre else _most_rated(),
+        page=page,
         progress=progress,
         total=sum(progress.values()),
         busy=any(progress[state] for state in ON_THE_WAY),
         snapshot=served(),
+        notices=_notices(movie.poster_attribution for movie in page.items),
     )
 
 
@@ -66,10 +83,17 @@ def movie(movie_id: str) -> str:
         "movie.html",
         movie=shown,
         file=here.posters.files([shown.movie_id]).get(shown.movie_id),
+        why=FAILURES.get(shown.reason or "", ""),
         evidence=evidence,
         busy=shown.state in ON_THE_WAY or any(e.missing in ("not_in_snapshot", "no_snapshot") for e in evidence),
         snapshot=served(),
+        notices=_notices([shown.poster_attribution, *(item.attribution for e in evidence for item in e.items)]),
     )
+
+
+def _notices(attributions: Iterable[str | None]) -> list[str]:
+    """What has to be said about the posters of a page, each once."""
+    return list(dict.fromkeys(text for text in attributions if text))
 
 
 def _evidence(shown: Movie, by: By) -> Evidence:

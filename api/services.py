@@ -8,6 +8,7 @@ from typing import cast
 
 from flask import Flask, current_app, g, request
 
+from api.counting import PosterCounts
 from catalog.catalog import Catalog
 from index.errors import IndexNotReady
 from index.live import LiveSnapshot
@@ -26,8 +27,13 @@ class Services:
     bell: Bell
     broker_url: str
     index_dir: Path
+    poster_hosts: frozenset[str] = frozenset()
+    counts: PosterCounts = field(init=False)
     _watching: int = 0
     _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def __post_init__(self) -> None:
+        self.counts = PosterCounts(self.catalog)
 
     def watch(self) -> None:
         """Starts to follow the published snapshots, once in each process: a fork leaves threads behind."""

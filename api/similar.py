@@ -6,7 +6,7 @@ from flask_openapi3.blueprint import APIBlueprint
 from flask_openapi3.models.tag import Tag
 from pydantic import BaseModel, Field, ValidationInfo, field_validator
 
-from api.answers import By, SimilarAnswer
+from api.answers import By, SimilarAnswer, notices
 from api.errors import problem_responses
 from api.fields import K, MovieId
 from api.neighbours import Question, similar_movies
@@ -46,5 +46,7 @@ def similar(query: SimilarQuery) -> dict[str, Any]:
         catalog().movies.get(query.movie_id)  # an unknown movie is unknown even before the first snapshot
     here = snapshot()
     items = similar_movies(catalog(), here, Question(query.movie_id, query.by, query.k, KINDS[query.generated]))
-    answer = SimilarAnswer(movie_id=query.movie_id, by=query.by, index_version=here.generation, items=items)
+    answer = SimilarAnswer(
+        movie_id=query.movie_id, by=query.by, index_version=here.generation, items=items, notices=notices(items)
+    )
     return answer.model_dump(mode="json")

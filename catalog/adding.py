@@ -4,22 +4,26 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Connection, func, insert, select
+from sqlalchemy import Connection, delete, func, insert, select
 from sqlalchemy.exc import IntegrityError
 
-from catalog.database import Database
+from catalog.database import Database, Lock, alone
 from catalog.entries import FIRST_LOCAL_ID, MAX_ID, NewMovie, State
 from catalog.errors import ConflictingMovie
+from catalog.given import GivenPosters
 from catalog.jobs import open_job
 from catalog.movies import genres_text
-from catalog.schema import job_movies, links, movies, poster_work
+from catalog.queueing import renew
+from catalog.schema import deleted_movies, job_movies, links, movies, poster_work
 from catalog.titles import search_text
 
 TRIES = 3
 PRIORITY_ASKED = 1_000_000  # above any number of ratings here: somebody waits for this movie
 
 
-def add_movies(database: Database, new: Sequence[NewMovie]) -> tuple[str, list[int]]:
+def add_movies(
+    database: Database, given: GivenPosters, new: Sequence[NewMovie], request_id: str | None = None
+) -> tuple[str, list[int]]:
     """Stores the movies that are not there yet, queues their posters, opens a job; all or nothing.
 
     Returns:
@@ -30,20 +34,31 @@ def add_movies(database: Database, new: Sequence[NewMovie]) -> tuple[str, list[i
     """
     for _ in range(TRIES - 1):
         try:
-            return _add(database, new)
+            return _add(database, given, new, request_id)
         except IntegrityError:
-            continue  # PostgreSQL: another process took the same new movie in meanwhile; now it is there to be found
-    return _add(database, new)
+            continue  # PostgreSQL: a movie that was found was deleted before its poster was queued
+    return _add(database, given, new, request_id)
 
 
-def _add(database: Database, new: Sequence[NewMovie]) -> tuple[str, list[int]]:
+def follow_movies(connection: Connection, movie_ids: Sequence[int], request_id: str | None) -> str:
+    """Opens a job about the posters of these movies, in the caller's transaction; its id."""
+    job_id = open_job(connection, "add", time.time(), request_id=request_id)
+    rows = [{"job_id": job_id, "movie_id": movie_id} for movie_id in dict.fromkeys(movie_ids)]
+    connection.execute(insert(job_movies), rows)
+    return job_id
+
+
+def _add(
+    database: Database, given: GivenPosters, new: Sequence[NewMovie], request_id: str | None
+) -> tuple[str, list[int]]:
     now = time.time()
     with database.write() as connection:
+        alone(connection, Lock.MOVIES)  # two that look for the next free id at once would find the same
         movie_ids = [_take_in(connection, position, movie, now) for position, movie in enumerate(new)]
-        job_id = open_job(connection, "add", now)
-        rows = [{"job_id": job_id, "movie_id": movie_id} for movie_id in dict.fromkeys(movie_ids)]
-        connection.execute(insert(job_movies), rows)
-    return job_id, movie_ids
+        for movie_id, movie in zip(movie_ids, new, strict=True):
+            if movie.poster_url is not None and given.set_url(connection, movie_id, movie.poster_url):
+                renew(connection, [movie_id])
+        return follow_movies(connection, movie_ids, request_id), movie_ids
 
 
 def _take_in(connection: Connection, position: int, movie: NewMovie, now: float) -> int:
@@ -83,7 +98,9 @@ def _fill_links(connection: Connection, position: int, there: Any, movie: NewMov
 
 
 def _next_local_id(connection: Connection) -> int:
-    newest = connection.execute(select(func.max(movies.c.movie_id))).scalar() or 0
+    newest = max(
+        connection.execute(select(func.max(table.c.movie_id))).scalar() or 0 for table in (movies, deleted_movies)
+    )
     if newest < MAX_ID:
         return max(FIRST_LOCAL_ID, newest + 1)
     # Somebody gave a movie the greatest id there is: take the first gap from 2^30 on.
@@ -95,6 +112,7 @@ def _next_local_id(connection: Connection) -> int:
 
 
 def _insert(connection: Connection, movie_id: int, movie: NewMovie, now: float) -> None:
+    connection.execute(delete(deleted_movies).where(deleted_movies.c.movie_id == movie_id))  # it is back
     connection.execute(
         insert(movies).values(
             movie_id=movie_id,

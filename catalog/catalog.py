@@ -4,10 +4,14 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Self
 
-from catalog.adding import add_movies
+from sqlalchemy.exc import IntegrityError
+
+from catalog.adding import add_movies, follow_movies
 from catalog.content import ContentStore
 from catalog.database import Database
+from catalog.editing import Editing
 from catalog.entries import NewMovie
+from catalog.errors import UnknownMovie
 from catalog.given import GivenPosters
 from catalog.jobs import Jobs
 from catalog.misses import Misses
@@ -42,6 +46,7 @@ class Catalog:
         self.purging = Purging(self.database, content)
         self.misses = Misses(self.database)
         self.sources = Sources(self.database)
+        self.editing = Editing(self.database)
         self.jobs = Jobs(self.database)
         self.ratings = RatingSets(self.database)
         self.presence = Presence(self.database)
@@ -54,9 +59,22 @@ class Catalog:
         upgrade(catalog.database)
         return catalog
 
-    def add(self, new: Sequence[NewMovie]) -> tuple[str, list[int]]:
+    def add(self, new: Sequence[NewMovie], request_id: str | None = None) -> tuple[str, list[int]]:
         """Takes movies in and queues their posters; see `catalog.adding.add_movies`."""
-        return add_movies(self.database, new)
+        return add_movies(self.database, self.given, new, request_id)
+
+    def follow(self, movie_ids: Sequence[int], request_id: str | None = None) -> str:
+        """Opens a job that follows the posters of movies that are there; its id.
+
+        Raises:
+            UnknownMovie: one of them is not there (any more).
+        """
+        try:
+            with self.database.write() as connection:
+                return follow_movies(connection, movie_ids, request_id)
+        except IntegrityError as err:
+            there = {movie.movie_id for movie in self.movies.many(movie_ids)}
+            raise UnknownMovie(next((i for i in movie_ids if i not in there), movie_ids[0])) from err
 
     def close(self) -> None:
         """Closes the database connections."""

@@ -69,16 +69,16 @@ def ended(reason: Any, detail: Any, now: float) -> dict[str, Any]:
 def take(connection: Connection, condition: Any, limit: int, token: str, lease_until: float) -> tuple[int, ...]:
     """Claims up to `limit` of these rows, their attempt counted; their ids, most-rated first."""
     first = poster_work.c.lost, poster_work.c.priority.desc(), poster_work.c.movie_id
-    chosen = (
-        select(poster_work.c.movie_id).where(condition).order_by(*first).limit(limit).with_for_update(skip_locked=True)
-    )
+    chosen = select(poster_work.c.movie_id).where(condition).order_by(*first).limit(limit)
+    # WITH, since PostgreSQL may run a plain subquery once for every row, and each run would lock `limit` others.
+    locked = chosen.with_for_update(skip_locked=True).cte("chosen")
     values = {
         "attempt": poster_work.c.attempt + 1,
         "lost": poster_work.c.lost + case((poster_work.c.lease_until.is_not(None), 1), else_=0),
         "token": token,
         "lease_until": lease_until,
     }
-    taken = update(poster_work).where(poster_work.c.movie_id.in_(chosen)).values(values)
+    taken = update(poster_work).where(poster_work.c.movie_id.in_(select(locked.c.movie_id))).values(values)
     rows = connection.execute(taken.returning(poster_work.c.movie_id, poster_work.c.priority)).all()
     return tuple(row.movie_id for row in sorted(rows, key=lambda row: (-row.priority, row.movie_id)))
 

@@ -3,16 +3,22 @@
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
+from enum import IntEnum
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
-from sqlalchemy.exc import ArgumentError, OperationalError
+from sqlalchemy import URL, Connection, Engine, create_engine, event, func, select
+from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from catalog.errors import BadDatabaseUrl, CatalogBusy
+from catalog.urls import readable, shown
 
 BUSY_TIMEOUT_MS = 5000  # reliability.md section 8
+CONNECT_TIMEOUT_S = 5  # as long for a PostgreSQL that does not answer at all; psycopg itself would wait for 130 s
 READ_ONLY = "posterity_read_only"
+SQLITE_READER: dict[str, Any] = {READ_ONLY: True}
+POSTGRESQL_READER: dict[str, Any] = {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
 
 
 class Database:
@@ -24,23 +30,26 @@ class Database:
     """
 
     def __init__(self, url: str) -> None:
-        self.url = _readable(url)
+        self.url = readable(url)
         self.is_sqlite = self.url.get_backend_name() == "sqlite"
-        if self.is_sqlite and self.url.database:
-            Path(self.url.database).parent.mkdir(parents=True, exist_ok=True)
-        self.engine = _sqlite_engine(url) if self.is_sqlite else create_engine(self.url, pool_pre_ping=True)
-        self._readers = self.engine.execution_options(**{READ_ONLY: True})
+        self.engine = _sqlite_engine(self.url) if self.is_sqlite else _postgresql_engine(self.url)
+        self._readers = self.engine.execution_options(**(SQLITE_READER if self.is_sqlite else POSTGRESQL_READER))
+
+    @property
+    def where(self) -> str:
+        """The URL without its password."""
+        return shown(self.url)
 
     @contextmanager
     def write(self) -> Iterator[Connection]:
         """A transaction that commits at the end; on SQLite it holds the write lock from its start."""
-        with _busy(self.url.render_as_string()), self.engine.begin() as connection:
+        with _busy(self.where), self.engine.begin() as connection:
             yield connection
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
-        """A consistent view for reading."""
-        with _busy(self.url.render_as_string()), self._readers.begin() as connection:
+        """A consistent view for reading: all its statements see the same state, whatever is written meanwhile."""
+        with _busy(self.where), self._readers.begin() as connection:
             yield connection
 
     def close(self) -> None:
@@ -48,16 +57,17 @@ class Database:
         self.engine.dispose()
 
 
-def _readable(url: str) -> URL:
-    try:
-        readable = make_url(url)
-        readable.get_dialect().import_dbapi()
-    except ArgumentError as err:
-        known = "sqlite:///FILE or postgresql+psycopg://USER:PASSWORD@HOST/NAME"
-        raise BadDatabaseUrl(f"the database URL is not one this program can use; it takes {known}") from err
-    except ModuleNotFoundError as err:
-        raise BadDatabaseUrl(f"the database needs the package {err.name}: pip install 'posterity[postgres]'") from err
-    return readable
+class Lock(IntEnum):
+    """What only one process may do at a time; numbers that only this program uses as PostgreSQL's advisory locks."""
+
+    SCHEMA = 0x706F7374
+    MOVIES = 0x706F7375  # taking movies in, and queueing them
+
+
+def alone(connection: Connection, lock: Lock) -> None:
+    """Waits until nobody else holds the lock and holds it to the end of the transaction; SQLite's writers do anyway."""
+    if connection.dialect.name == "postgresql":
+        connection.execute(select(func.pg_advisory_xact_lock(int(lock))))
 
 
 @contextmanager
@@ -66,6 +76,8 @@ def _busy(where: str) -> Iterator[None]:
         yield
     except OperationalError as err:
         raise CatalogBusy(f"the database at {where} does not answer: {str(err.orig).splitlines()[0]}") from err
+    except PoolTimeout as err:
+        raise CatalogBusy(f"the database at {where} does not answer: all connections are in use") from err
 
 
 def journal_mode(version: tuple[int, int, int] = sqlite3.sqlite_version_info) -> str:
@@ -79,7 +91,17 @@ def journal_mode(version: tuple[int, int, int] = sqlite3.sqlite_version_info) ->
     return "WAL" if fixed else "DELETE"
 
 
-def _sqlite_engine(url: str) -> Engine:
+def _postgresql_engine(url: URL) -> Engine:
+    options = {} if "connect_timeout" in url.query else {"connect_timeout": CONNECT_TIMEOUT_S}
+    return create_engine(url, pool_pre_ping=True, connect_args=options)
+
+
+def _sqlite_engine(url: URL) -> Engine:
+    folder = Path(url.database or "").parent
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as err:
+        raise BadDatabaseUrl(f"the folder {folder} of the database cannot be made: {err.strerror}") from err
     engine = create_engine(url, connect_args={"timeout": BUSY_TIMEOUT_MS / 1000, "check_same_thread": False})
 
     @event.listens_for(engine, "connect")

@@ -50,7 +50,8 @@ class Reason(StrEnum):
 class Movie:
     """One movie of the catalog with the state of its poster.
 
-    `mean_rating` is in stars (0.5 to 5) and None without ratings; `poster_source` is None without a poster.
+    `mean_rating` is in stars (0.5 to 5) and None without ratings; `poster_source` is None without a poster. Times are
+    seconds since 1970. `renewing`: a newer poster is on its way, and what is there counts until it comes.
     """
 
     movie_id: int
@@ -66,6 +67,10 @@ class Movie:
     detail: str | None
     poster_source: str | None
     poster_generated: bool
+    poster_attribution: str | None = None
+    poster_fetched_at: float | None = None
+    poster_expires_at: float | None = None
+    renewing: bool = False
 
     @property
     def label(self) -> str:
@@ -132,6 +137,10 @@ class Job:
     created_at: float
     finished_at: float | None
     token: str | None = None
+    started_at: float | None = None
+    request_id: str | None = None
+    rate_per_s: float | None = None  # movies, or units of `progress`, a second; None when nothing can be said
+    seconds_left: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -57,7 +57,11 @@ class CatalogBusy(CatalogError):
 
 
 class BadDatabaseUrl(CatalogError):
-    """The database URL cannot be read, or its driver is not installed; the message does not repeat the URL."""
+    """The database URL cannot be used, or its driver or folder is missing; the message does not repeat the URL."""
+
+
+class BadSchema(CatalogError):
+    """The tables are not those of this version and cannot be made so."""
 
 
 class BadFile(CatalogError):

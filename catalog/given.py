@@ -9,8 +9,9 @@ from sqlalchemy import Connection, insert, select, update
 
 from catalog.content import ContentStore
 from catalog.database import Database
+from catalog.errors import UnknownMovie
 from catalog.movies import chunks
-from catalog.schema import given_posters
+from catalog.schema import given_posters, movies
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +54,9 @@ class GivenPosters:
 
         Args:
             media_type: image/jpeg, image/png or image/webp.
+
+        Raises:
+            UnknownMovie: there is no such movie.
         """
         sha256 = self._content.put(content, media_type)
         with self._database.write() as connection:
@@ -67,6 +71,10 @@ class GivenPosters:
 
 
 def _put(connection: Connection, movie_id: int, values: dict[str, Any]) -> None:
+    # Two choices for one movie at once would both find none: the second waits here. Posters may be stored meanwhile.
+    there = select(movies.c.movie_id).where(movies.c.movie_id == movie_id).with_for_update(key_share=True)
+    if connection.execute(there).first() is None:
+        raise UnknownMovie(movie_id)
     given = {**values, "given_at": time.time()}
     changed = update(given_posters).where(given_posters.c.movie_id == movie_id).values(given)
     if connection.execute(changed).rowcount == 0:

@@ -3,6 +3,7 @@
 import secrets
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import Connection, Row, and_, case, func, insert, or_, select, update
@@ -11,13 +12,16 @@ from sqlalchemy.exc import IntegrityError
 from catalog.database import Database
 from catalog.entries import MAX_ATTEMPTS, Job, Reason, State
 from catalog.errors import JobRunning, LeaseLost, UnknownJob
+from catalog.pace import Pace, pace_of
 from catalog.schema import job_movies, jobs, poster_work
 
 BUILD_KINDS = ("train", "rebuild")
 DONE = "done"
+MOST_ASKING, MOST_ASKED_ABOUT = 20, 500  # jobs named in one log line, and movies looked up for it
+LATELY_S = 60.0  # over which the rate of an `add` job is taken
 
 
-def open_job(connection: Connection, kind: str, now: float, lease_s: float = 0.0) -> str:
+def open_job(connection: Connection, kind: str, now: float, lease_s: float = 0.0, request_id: str | None = None) -> str:
     """Inserts a waiting job in the caller's transaction; with a lease it belongs to the caller at once."""
     job_id = secrets.token_hex(8)
     values: dict[str, Any] = {
@@ -26,11 +30,20 @@ def open_job(connection: Connection, kind: str, now: float, lease_s: float = 0.0
         "state": State.PENDING,
         "created_at": now,
         "changed_at": now,
+        "request_id": request_id,
     }
     if lease_s:
-        values |= {"attempt": 1, "token": secrets.token_hex(16), "lease_until": now + lease_s}
+        values |= {"attempt": 1, "started_at": now, "token": secrets.token_hex(16), "lease_until": now + lease_s}
     connection.execute(insert(jobs).values(values))
     return job_id
+
+
+@dataclass(frozen=True, slots=True)
+class Asking:
+    """The jobs, and the HTTP requests behind them, that some movies belong to; newest first, twenty at most."""
+
+    job_ids: tuple[str, ...]
+    request_ids: tuple[str, ...]
 
 
 class Jobs:
@@ -39,7 +52,7 @@ class Jobs:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def open(self, kind: str, lease_s: float = 0.0) -> Job:
+    def open(self, kind: str, lease_s: float = 0.0, request_id: str | None = None) -> Job:
         """A new train or rebuild; with `lease_s` it is claimed by the caller at once.
 
         Raises:
@@ -47,7 +60,7 @@ class Jobs:
         """
         try:
             with self._database.write() as connection:
-                job_id = open_job(connection, kind, time.time(), lease_s)
+                job_id = open_job(connection, kind, time.time(), lease_s, request_id)
         except IntegrityError as err:
             running = self._open_of(kind)
             raise JobRunning(kind, running.job_id if running else "that has just ended: try again") from err
@@ -65,11 +78,42 @@ class Jobs:
                 raise UnknownJob(job_id)
             return _job(connection, row)
 
-    def newest(self, limit: int = 50) -> list[Job]:
-        """The newest jobs, newest first."""
+    def newest(self, limit: int = 50, before: str = "", kind: str = "") -> list[Job]:
+        """The newest jobs, newest first.
+
+        Args:
+            before: id of a job; only older ones. kind: only jobs of this kind.
+
+        Raises:
+            UnknownJob: there is no job `before`.
+        """
+        query = select(jobs).order_by(jobs.c.created_at.desc(), jobs.c.job_id).limit(limit)
+        if kind:
+            query = query.where(jobs.c.kind == kind)
         with self._database.read() as connection:
-            rows = connection.execute(select(jobs).order_by(jobs.c.created_at.desc()).limit(limit)).all()
-            return [_job(connection, row) for row in rows]
+            if before:
+                query = query.where(_older(connection, before))
+            return [_job(connection, row) for row in connection.execute(query).all()]
+
+    def asking(self, movie_ids: Sequence[int]) -> Asking:
+        """Who asked for these movies' posters."""
+        query = (
+            select(jobs.c.job_id, jobs.c.request_id, jobs.c.created_at)
+            .join(job_movies, job_movies.c.job_id == jobs.c.job_id)
+            .where(job_movies.c.movie_id.in_(movie_ids[:MOST_ASKED_ABOUT]))
+            .distinct()
+            .order_by(jobs.c.created_at.desc())
+            .limit(MOST_ASKING)
+        )
+        with self._database.read() as connection:
+            rows = connection.execute(query).all()
+        return Asking(tuple(row.job_id for row in rows), tuple(row.request_id for row in rows if row.request_id))
+
+    def movies_of(self, job_id: str) -> Sequence[int]:
+        """The movies that an `add` job follows."""
+        query = select(job_movies.c.movie_id).where(job_movies.c.job_id == job_id).order_by(job_movies.c.movie_id)
+        with self._database.read() as connection:
+            return connection.execute(query).scalars().all()
 
     def last_done(self, kind: str) -> Job | None:
         """The newest job of this kind that ended well, or None."""
@@ -90,6 +134,7 @@ class Jobs:
             .order_by(jobs.c.created_at)
             .limit(1)
             .with_for_update(skip_locked=True)
+            .cte("oldest")  # as in catalog.claiming: run once, whatever PostgreSQL plans
         )
         lost = case((jobs.c.lease_until.is_not(None), 1), else_=0)
         values = {
@@ -98,9 +143,10 @@ class Jobs:
             "token": token,
             "lease_until": now + lease_s,
             "changed_at": now,
+            "started_at": func.coalesce(jobs.c.started_at, now),
         }
         with self._database.write() as connection:
-            claimed = update(jobs).where(jobs.c.job_id.in_(oldest)).values(values).returning(jobs)
+            claimed = update(jobs).where(jobs.c.job_id.in_(select(oldest.c.job_id))).values(values).returning(jobs)
             row = connection.execute(claimed).first()
             return None if row is None else _job(connection, row)
 
@@ -173,12 +219,26 @@ def _due(now: float) -> Any:
     return and_(jobs.c.kind.in_(BUILD_KINDS), jobs.c.state == State.PENDING, jobs.c.attempt < MAX_ATTEMPTS, free)
 
 
+def _older(connection: Connection, job_id: str) -> Any:
+    row = connection.execute(select(jobs.c.created_at).where(jobs.c.job_id == job_id)).first()
+    if row is None:
+        raise UnknownJob(job_id)
+    same = and_(jobs.c.created_at == row.created_at, jobs.c.job_id > job_id)
+    return or_(jobs.c.created_at < row.created_at, same)
+
+
 def _job(connection: Connection, row: Row[Any]) -> Job:
     state, progress = row.state, row.progress or {}
+    pace = Pace(None, None)
     if row.kind == "add":
         progress = _states_of(connection, row.job_id)
         waiting = progress.get(State.PENDING, 0) + progress.get(State.FETCHED, 0)
         state = State.PENDING if waiting else DONE
+        if waiting:
+            pace = pace_of(_ended_lately(connection, row), min(LATELY_S, time.time() - row.created_at), waiting)
+    elif row.token is not None and row.started_at is not None and progress.get("of"):
+        done = int(progress.get("done", 0))
+        pace = pace_of(done, time.time() - row.started_at, int(progress["of"]) - done)
     return Job(
         job_id=row.job_id,
         kind=row.kind,
@@ -192,7 +252,23 @@ def _job(connection: Connection, row: Row[Any]) -> Job:
         created_at=row.created_at,
         finished_at=row.finished_at,
         token=row.token,
+        started_at=row.started_at,
+        request_id=row.request_id,
+        rate_per_s=pace.rate_per_s,
+        seconds_left=pace.seconds_left,
     )
+
+
+def _ended_lately(connection: Connection, row: Row[Any]) -> int:
+    """How many movies of an `add` job came to their end within the last minute."""
+    ended = (
+        select(func.count())
+        .select_from(poster_work)
+        .join(job_movies, job_movies.c.movie_id == poster_work.c.movie_id)
+        .where(job_movies.c.job_id == row.job_id, poster_work.c.state.in_((State.EMBEDDED, State.FAILED)))
+        .where(poster_work.c.changed_at >= max(row.created_at, time.time() - LATELY_S))
+    )
+    return int(connection.execute(ended).scalar_one())
 
 
 def _states_of(connection: Connection, job_id: str) -> dict[str, int]:
@@ -203,10 +279,3 @@ def _states_of(connection: Connection, job_id: str) -> dict[str, int]:
         .group_by(poster_work.c.state)
     )
     return {row[0]: row[1] for row in connection.execute(query)}
-
-
-def movies_of(database: Database, job_id: str) -> Sequence[int]:
-    """The movies that an `add` job took in."""
-    query = select(job_movies.c.movie_id).where(job_movies.c.job_id == job_id).order_by(job_movies.c.movie_id)
-    with database.read() as connection:
-        return connection.execute(query).scalars().all()

@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import Row, Select, and_, case, func, literal, or_, select
 
 from catalog.database import Database
-from catalog.entries import Movie, State
+from catalog.entries import Movie, Reason, State
 from catalog.errors import UnknownMovie
 from catalog.schema import links, movies, poster_files, poster_work
 from catalog.titles import search_text
@@ -54,8 +54,24 @@ class Movies:
         with self._database.read() as connection:
             return connection.execute(select(func.count()).select_from(movies)).scalar_one()
 
-    def page(self, q: str = "", genre: str = "", cursor: str = "", limit: int = 50) -> Page:
+    def ids(self) -> Sequence[int]:
+        """The ids of all movies, ascending."""
+        with self._database.read() as connection:
+            return connection.execute(select(movies.c.movie_id).order_by(movies.c.movie_id)).scalars().all()
+
+    def page(
+        self,
+        q: str = "",
+        genre: str = "",
+        cursor: str = "",
+        limit: int = 50,
+        state: State | None = None,
+        reason: Reason | None = None,
+    ) -> Page:
         """Movies whose title holds `q`, best match first, then most-rated first.
+
+        Args:
+            state: only movies whose poster is in this state. reason: only those that failed for this.
 
         Raises:
             ValueError: the cursor is not one that an earlier page gave.
@@ -67,6 +83,11 @@ class Movies:
             query = query.where(movies.c.search_text.contains(wanted, autoescape=True))
         if genre:
             query = query.where(movies.c.genres.ilike(f"%|{_escaped(genre)}|%", escape="\\"))
+        if reason is not None:
+            query = query.where(poster_work.c.state == State.FAILED, poster_work.c.reason == reason)
+        if state is not None:
+            none = poster_work.c.state.is_(None)
+            query = query.where(none if state == State.NONE else poster_work.c.state == state)
         if cursor:
             query = query.where(_behind(cursor, rank))
         with self._database.read() as connection:
@@ -98,8 +119,12 @@ def _entries() -> Select[Any]:
             poster_work.c.state,
             poster_work.c.reason,
             poster_work.c.detail,
+            poster_work.c.renewing,
             poster_files.c.source,
             poster_files.c.generated,
+            poster_files.c.attribution,
+            poster_files.c.fetched_at,
+            poster_files.c.expires_at,
         )
         .outerjoin_from(movies, links)
         .outerjoin(poster_work, poster_work.c.movie_id == movies.c.movie_id)
@@ -122,6 +147,10 @@ def _movie(row: Row[Any]) -> Movie:
         detail=row.detail,
         poster_source=row.source,
         poster_generated=bool(row.generated),
+        poster_attribution=row.attribution,
+        poster_fetched_at=row.fetched_at,
+        poster_expires_at=row.expires_at,
+        renewing=bool(row.renewing),
     )
 
 

@@ -10,7 +10,7 @@ from catalog.database import Database
 from catalog.entries import PosterFile, State
 from catalog.errors import NoPoster
 from catalog.movies import Movies, chunks
-from catalog.schema import poster_files, poster_vectors, poster_work
+from catalog.schema import deleted_movies, poster_files, poster_vectors, poster_work
 
 VECTORS_PER_READ = 512  # about 4.5 MB of records at 8.7 kB each
 
@@ -26,10 +26,11 @@ class StoredVector:
 
 @dataclass(frozen=True, slots=True)
 class EmbeddedMark:
-    """Tells two states of the embedded posters apart: how many there are and when the last one came."""
+    """Tells two states of what a snapshot holds apart: how many posters, when the last one came, and the last went."""
 
     count: int
     latest: float
+    deleted: float = 0.0  # when a movie was last deleted; one without a poster may have rating vectors
 
 
 class Posters:
@@ -72,11 +73,12 @@ class Posters:
         return found
 
     def mark(self) -> EmbeddedMark:
-        """How many posters are embedded and when the last one was."""
+        """How many posters are embedded, when the last one was, and when a movie was last deleted."""
         with self._database.read() as connection:
             query = select(func.count(), func.max(poster_vectors.c.embedded_at)).where(_embedded())
             count, latest = connection.execute(query).one()
-        return EmbeddedMark(count, latest or 0.0)
+            deleted = connection.execute(select(func.max(deleted_movies.c.deleted_at))).scalar()
+        return EmbeddedMark(count, latest or 0.0, deleted or 0.0)
 
     def fingerprints(self) -> dict[str, int]:
         """Embedded posters by the encoder that made them, the most frequent first."""

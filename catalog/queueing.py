@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import Connection, and_, exists, func, insert, literal, or_, select, update
 
 from catalog.claiming import ADVANCED
-from catalog.database import Database
+from catalog.database import Database, Lock, alone
 from catalog.entries import Reason, State
 from catalog.misses import REMEMBERED_S, forget
 from catalog.movies import chunks
@@ -42,13 +42,8 @@ class PosterQueue:
 
         What is embedded keeps counting until the new poster is. Sources that had none are asked again.
         """
-        found = 0
         with self._database.write() as connection:
-            forget(connection, movie_ids)
-            for chunk in chunks(movie_ids):
-                _enqueue(connection, movies.c.movie_id.in_(chunk))
-                found += _renew(connection, poster_work.c.movie_id.in_(chunk))
-        return found
+            return renew(connection, movie_ids)
 
     def refresh(self, outside: Sequence[str]) -> int:
         """Has posters fetched anew whose time is over, and title cards that a source may replace; returns how many.
@@ -82,7 +77,18 @@ class PosterQueue:
             return connection.execute(update(poster_work).where(wanted).values(values)).rowcount
 
 
+def renew(connection: Connection, movie_ids: Sequence[int]) -> int:
+    """`PosterQueue.renew` in the caller's transaction."""
+    found = 0
+    forget(connection, movie_ids)
+    for chunk in chunks(movie_ids):
+        _enqueue(connection, movies.c.movie_id.in_(chunk))
+        found += _renew(connection, poster_work.c.movie_id.in_(chunk))
+    return found
+
+
 def _enqueue(connection: Connection, which: Any) -> int:
+    alone(connection, Lock.MOVIES)
     missing = (
         select(movies.c.movie_id, movies.c.n_ratings, literal(State.PENDING), literal(time.time()))
         .outerjoin(poster_work, poster_work.c.movie_id == movies.c.movie_id)

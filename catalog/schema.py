@@ -1,5 +1,7 @@
 """The tables, once. Times are seconds since 1970 in UTC; ids of movies are positive 32-bit integers."""
 
+from typing import Any
+
 from sqlalchemy import (
     JSON,
     BigInteger,
@@ -14,11 +16,23 @@ from sqlalchemy import (
     String,
     Table,
     Text,
+    TypeDecorator,
     false,
     text,
 )
 
 metadata = MetaData()
+
+
+class Said(TypeDecorator[str]):
+    """Text with words of files and servers outside: without NUL and half surrogates, which PostgreSQL does not take."""
+
+    impl = Text
+    cache_ok = True
+
+    def process_bind_param(self, value: str | None, dialect: Any) -> str | None:
+        """What is stored of a text."""
+        return value and value.encode("utf-8", "replace").decode().replace("\0", "")
 
 
 def _movie_key() -> Column[int]:
@@ -37,7 +51,7 @@ def _claim_columns() -> list[Column[object]]:
         Column("next_attempt_at", Float),
         Column("lost", Integer, nullable=False, server_default="0"),
         Column("reason", String(32)),
-        Column("detail", Text),
+        Column("detail", Said),
         Column("changed_at", Float, nullable=False),
     ]
 
@@ -94,9 +108,9 @@ poster_files = Table(
     Column("height", Integer, nullable=False),
     Column("size_bytes", Integer, nullable=False),
     Column("source", String(32), nullable=False),
-    Column("origin", Text, nullable=False),
+    Column("origin", Said, nullable=False),
     Column("generated", Boolean, nullable=False),
-    Column("attribution", Text),
+    Column("attribution", Said),
     Column("fetched_at", Float, nullable=False),
     Column("expires_at", Float),
 )
@@ -119,7 +133,7 @@ poster_misses = Table(
     _movie_key(),
     Column("source", String(32), primary_key=True),
     Column("missed_at", Float, nullable=False),
-    Column("why", Text, nullable=False),
+    Column("why", Said, nullable=False),
 )
 
 # What all workers share about an outside source: its breaker and its budget of requests.
@@ -128,7 +142,7 @@ poster_sources = Table(
     metadata,
     Column("name", String(32), primary_key=True),
     Column("state", String(16), nullable=False),  # working, waiting (an outage) or stopped (it refuses us)
-    Column("why", Text),
+    Column("why", Said),
     Column("until", Float),  # when the source is asked again
     Column("failures", Integer, nullable=False, server_default="0"),  # outages in a row
     Column("next_slot", Float, nullable=False, server_default="0"),  # when the next request may start

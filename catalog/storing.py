@@ -6,6 +6,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, Table, bindparam, insert, select, update
 
+from catalog.database import Lock, alone
 from catalog.entries import NewMovie
 from catalog.movies import genres_text
 from catalog.schema import deleted_movies, links, movies
@@ -42,6 +43,7 @@ def store_movies(
         now: seconds since 1970, for the new ones.
         keep_links: the outside ids of the movies given mean nothing; those known are kept.
     """
+    alone(connection, Lock.MOVIES)
     gone = set(connection.execute(select(deleted_movies.c.movie_id)).scalars())
     wanted = {movie.movie_id: _row(movie, ratings, keep_links) for movie in given if movie.movie_id is not None}
     deleted_here = tuple(sorted(gone & wanted.keys()))

@@ -7,16 +7,21 @@ from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import text
+from alembic.util import CommandError
+from sqlalchemy.exc import ProgrammingError
 
-from catalog.database import Database
+from catalog.database import Database, Lock, alone
+from catalog.errors import BadSchema
 
 MIGRATIONS = Path(__file__).parent / "migrations"
-UPGRADE_LOCK = 0x706F7374  # "post": any number that only this program uses as a PostgreSQL advisory lock
 
 
 def upgrade(database: Database, revision: str = "head") -> None:
-    """Runs the missing migrations in one transaction; does nothing when there are none."""
+    """Runs the missing migrations in one transaction; does nothing when there are none.
+
+    Raises:
+        BadSchema: a newer version of this program made the database, or its user may not change tables.
+    """
     if revision == "head" and _is_current(database):
         return
     _run(database, command.upgrade, revision)
@@ -36,8 +41,13 @@ def _is_current(database: Database) -> bool:
 def _run(database: Database, step: Callable[[Config, str], None], revision: str) -> None:
     config = Config()
     config.set_main_option("script_location", str(MIGRATIONS))
-    with database.write() as connection:  # SQLite: the write lock; whoever waits finds the work done
-        if not database.is_sqlite:
-            connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": UPGRADE_LOCK})
-        config.attributes["connection"] = connection
-        step(config, revision)
+    try:
+        with database.write() as connection:
+            alone(connection, Lock.SCHEMA)  # whoever waits here finds the work done
+            config.attributes["connection"] = connection
+            step(config, revision)
+    except CommandError as err:
+        raise BadSchema(f"the database at {database.where} is of another version of this program: {err}") from err
+    except ProgrammingError as err:
+        why = str(err.orig).splitlines()[0]
+        raise BadSchema(f"the tables of the database at {database.where} cannot be changed: {why}") from err

@@ -79,13 +79,12 @@ class PosterWork(PosterQueue):
         """
         now, token = time.time(), secrets.token_hex(16)
         with self._database.write() as connection:
-            if in_company:
-                innocent = and_(due(kind, now), not_(suspect()))
-                return Claim(token, take(connection, innocent, limit, token, now + lease_s))
-            alone = take(connection, and_(due(kind, now), suspect()), 1, token, now + lease_s)
-            if alone:
-                return Claim(token, alone, alone=True)
-            return Claim(token, take(connection, due(kind, now), limit, token, now + lease_s))
+            if not in_company:
+                alone = take(connection, and_(due(kind, now), suspect()), 1, token, now + lease_s)
+                if alone:
+                    return Claim(token, alone, alone=True)
+            innocent = and_(due(kind, now), not_(suspect()))
+            return Claim(token, take(connection, innocent, limit, token, now + lease_s))
 
     def fetched(self, claim: Claim, files: Sequence[PosterFile], misses: Mapping[int, Misses] = NO_MISSES) -> set[int]:
         """Records posters and moves their rows to `fetched`; returns the movies that were still ours.

@@ -8,7 +8,7 @@ import click
 
 from api.app import create_app
 from cli.lifeline import end_with_parent
-from cli.session import configure_logs
+from config import logs
 from config.loading import load_settings
 
 THREADS = 8
@@ -25,7 +25,7 @@ def api_command(supervised: bool) -> None:
     from waitress.server import create_server
 
     settings = load_settings()
-    configure_logs(settings)
+    logs.configure(settings)
     server = create_server(
         create_app(settings),
         host=settings.host,

@@ -15,7 +15,6 @@ from cli.children import run_child
 from cli.outages import outages
 from cli.progress import Bar
 from cli.session import Session, session
-from workers.sweeper import ALIVE_WITHIN_S
 
 LOOK_EVERY_S = 0.5
 
@@ -111,7 +110,7 @@ def _demand_willing_sources(catalog: Catalog) -> None:
 
 
 def _worker_if_none_is_alive(opened: Session) -> "subprocess.Popen[bytes] | None":
-    alive = opened.catalog.presence.alive(ALIVE_WITHIN_S)
+    alive = opened.catalog.presence.alive()
     if any("embed" in worker.kinds for worker in alive) and any("fetch" in worker.kinds for worker in alive):
         return None
     return run_child("worker", "--kinds", "fetch,embed", "--supervised")

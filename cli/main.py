@@ -26,6 +26,7 @@ COMMANDS = {
     "similar": ("cli.similar", True),
     "serve": ("cli.serve", True),
     "worker": ("cli.worker", True),
+    "status": ("cli.status", True),
     "rollback": ("cli.rollback", True),
     "posters": ("cli.posters", True),
     "api": ("cli.api", False),  # the API process of `serve`; production uses gunicorn

@@ -6,7 +6,7 @@ import click
 from rich.console import Console
 from rich.table import Table
 
-from cli.session import configure_logs
+from config import logs
 from config.loading import load_settings
 from index.versions import list_versions, rollback
 
@@ -21,7 +21,7 @@ def rollback_command(generation: int | None, only_list: bool, as_json: bool) -> 
     Example: posterity rollback --list
     """
     settings = load_settings()
-    configure_logs(settings, quiet=True)
+    logs.configure(settings, quiet=True)
     if not only_list:
         manifest = rollback(settings.index_dir, generation)
         click.echo(

@@ -1,7 +1,5 @@
 """What most commands open first: the settings, the catalog, the logs."""
 
-import logging
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -10,6 +8,7 @@ from pathlib import Path
 import click
 
 from catalog.catalog import Catalog
+from config import logs
 from config.loading import load_settings
 from config.settings import Settings
 
@@ -32,23 +31,12 @@ def session() -> Iterator[Session]:
         ConfigError: a setting is wrong. CatalogError: the database does not answer.
     """
     settings = load_settings()
-    configure_logs(settings, quiet=True)
+    logs.configure(settings, quiet=True)
     catalog = Catalog.open(settings.catalog_url, settings.data_dir)
     try:
         yield Session(settings, catalog)
     finally:
         catalog.close()
-
-
-def configure_logs(settings: Settings, quiet: bool = False) -> None:
-    """Our own log lines on standard error; libraries only when they warn, and all only then with `quiet`."""
-    logging.basicConfig(
-        format="%(asctime)s %(levelname)s %(name)s: %(message)s", level=logging.WARNING, stream=sys.stderr
-    )
-    for room in ("api", "catalog", "cli", "index", "posters", "ratings", "workers"):
-        logging.getLogger(room).setLevel(
-            "WARNING" if quiet and settings.log_level == "info" else settings.log_level.upper()
-        )
 
 
 def bundled_data(given: Path | None) -> Path:

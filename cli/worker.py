@@ -6,7 +6,7 @@ import click
 
 from catalog.entries import Kind
 from cli.lifeline import end_with_parent
-from cli.session import configure_logs
+from config import logs
 from config.loading import load_settings
 
 
@@ -41,7 +41,7 @@ def worker_command(kinds: tuple[Kind, ...], concurrency: int, supervised: bool) 
     Example: posterity worker --kinds fetch,embed
     """
     settings = load_settings()
-    configure_logs(settings)
+    logs.configure(settings)
     if supervised:
         end_with_parent()
     from workers.running import run_worker

@@ -4,10 +4,13 @@ Address and port are those of the settings. One worker process with threads is t
 index for itself; WEB_CONCURRENCY=2 makes two.
 """
 
+import os
+import shutil
+import tempfile
 from pathlib import Path
 from typing import Any
 
-from cli.session import configure_logs
+from config import logs
 from config.errors import ConfigError
 from config.loading import load_settings
 
@@ -36,6 +39,40 @@ forwarded_allow_ips = "127.0.0.1"
 control_socket_disable = True
 
 
+# Counters of several processes are summed over files, in a folder of this master process: a reload (SIGHUP) goes on
+# with it, while a new master (SIGUSR2) inherits the variable and makes a folder of its own.
+_MULTIPROCESS, _OURS = "PROMETHEUS_MULTIPROC_DIR", f"posterity-metrics-{os.getpid()}-"
+if _OURS not in os.environ.get(_MULTIPROCESS, ""):
+    os.environ[_MULTIPROCESS] = tempfile.mkdtemp(prefix=_OURS)
+
+if _settings.log_format == "json":
+    logconfig_dict = {
+        "version": 1,
+        "disable_existing_loggers": False,
+        "formatters": {"json": {"()": "config.logs.JsonLines"}},
+        "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "json"}},
+        "root": {"level": "WARNING"},
+        "loggers": {"gunicorn.error": {"level": "INFO", "handlers": ["stderr"], "propagate": False}},
+    }
+
+
+def post_worker_init(worker: Any) -> None:
+    """Loads the snapshot before the first request comes: a restart under load must not begin with a wait."""
+    worker.wsgi.extensions["posterity"].watch()
+
+
+def child_exit(_server: Any, worker: Any) -> None:
+    """What a process counted stays in the sums when it is gone."""
+    from prometheus_client.multiprocess import mark_process_dead
+
+    mark_process_dead(worker.pid)
+
+
+def on_exit(_server: Any) -> None:
+    """The folder of the counters goes with the last process."""
+    shutil.rmtree(os.environ[_MULTIPROCESS], ignore_errors=True)
+
+
 def post_fork(_server: Any, _worker: Any) -> None:
     """Sends the API's own log lines where gunicorn's go: to standard error."""
-    configure_logs(_settings)
+    logs.configure(_settings)

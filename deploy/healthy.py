@@ -9,7 +9,6 @@ from config.loading import load_settings
 from config.settings import Settings
 
 ANSWER_WITHIN_S = 4.0  # less than the time-out of the HEALTHCHECK in the Dockerfile
-SEEN_WITHIN_S = 15.0  # three times the 5 s in which a worker says that it is alive
 
 
 def api_problem(settings: Settings) -> str | None:
@@ -26,17 +25,18 @@ def worker_problem(settings: Settings) -> str | None:
     """What is wrong with the worker of this container, or None when the catalog has lately seen it."""
     from catalog.catalog import Catalog
     from catalog.errors import CatalogError
+    from catalog.presence import ALIVE_WITHIN_S
 
     here = socket.gethostname()
     catalog = Catalog(settings.catalog_url, settings.data_dir)
     try:
-        seen = catalog.presence.alive(SEEN_WITHIN_S)
+        seen = catalog.presence.alive()
     except CatalogError as err:
         return str(err)
     finally:
         catalog.close()
     found = any(worker.worker_id.endswith(f"@{here}") for worker in seen)
-    return None if found else f"no worker of {here} was seen in the last {SEEN_WITHIN_S:g} s"
+    return None if found else f"no worker of {here} was seen in the last {ALIVE_WITHIN_S:g} s"
 
 
 CHECKS: dict[str, Callable[[Settings], str | None]] = {"api": api_problem, "worker": worker_problem}

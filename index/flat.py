@@ -12,7 +12,7 @@ from index.spaces import SpaceInfo
 from index.vectors import checked, checked_finite, unit_rows
 
 Kind = Literal["same", "any", "real", "generated"]
-MAX_K = 100
+MAX_K = 400  # four times what people may ask for: movies deleted since a snapshot are left out of its answers
 _SPARE = 16  # asked for beyond k at once, so that near ties rarely need a second search
 _RESCORED_ROWS = 64  # at once: 64 x 25088 float64 = 12.8 MB
 _LANES = 4  # the fewest partial sums FAISS adds up side by side (SSE); more of them err less
@@ -90,7 +90,7 @@ class FlatSpace:
         """The movies nearest to this one, without itself, best first, ties by movie_id.
 
         Args:
-            movie_id: the movie asked about. k: how many, taken as 1..100; fewer come back only when there are no more.
+            movie_id: the movie asked about. k: how many, taken as 1..400; fewer come back only when there are no more.
             kind: among which: `same` asks real posters for a real one and title cards for a title card.
 
         Raises:
@@ -107,7 +107,7 @@ class FlatSpace:
 
         Args:
             vector: float32 (d,), of any length: normalised here in a cosine space.
-            k: how many, taken as 1..100. kind: among which; `same` is `any` here.
+            k: how many, taken as 1..400. kind: among which; `same` is `any` here.
 
         Raises:
             DimensionMismatch: of another space. NotFinite, ZeroVector, OutOfRange: not a vector to search by.

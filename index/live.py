@@ -52,6 +52,11 @@ class LiveSnapshot:
         """Why the served snapshot is not the one CURRENT names, in one line; None when all is well."""
         return self._degraded
 
+    @property
+    def current(self) -> Snapshot | None:
+        """The snapshot being served, or None; loads nothing."""
+        return self._snapshot
+
     def get(self) -> Snapshot:
         """The snapshot to answer from; a request takes it once and keeps it to its end.
 

@@ -98,7 +98,7 @@ def _make(draft: _Draft, spaces: list[SpaceContents], contents: SnapshotContents
     infos = {space.name: space.info for space in spaces}
     manifest = new_manifest(draft.generation, datetime.now(UTC), infos, files, contents.source)
     report("verify", 0, 1)
-    verify_apart(draft.folder, manifest)
+    manifest = manifest.model_copy(update={"recall": verify_apart(draft.folder, manifest)})
     report("publish", 0, 1)
     content = manifest.to_bytes()
     write_durably(draft.folder / MANIFEST, [content])

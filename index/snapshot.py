@@ -88,7 +88,7 @@ class Snapshot:
         """The movies most similar to this one, without itself, best first, ties by movie_id.
 
         Args:
-            by: looks alike or liked alike. movie_id: asked about. k: how many, taken as 1..100.
+            by: looks alike or liked alike. movie_id: asked about. k: how many, taken as 1..400.
             kind: among which; `same` answers real posters with real ones and title cards with title cards.
 
         Raises:

@@ -1,9 +1,11 @@
 """Verification of a snapshot in a process of its own: `python -m index.verification FOLDER [-]`.
 
 With `-` the manifest comes on the standard input: a version is verified before its manifest is written. A file that
-makes FAISS crash takes only that process along. Exit code 0, or 1 with one line on the standard output.
+makes FAISS crash takes only that process along. Exit code 0 with the recall of each space as JSON, or 1 with one
+line on the standard output.
 """
 
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -16,7 +18,7 @@ from index.flat import FlatSpace
 from index.flat_files import open_flat, stored_rows
 from index.manifest import MANIFEST, Manifest, index_file, parse_manifest, read_manifest
 from index.snapshot import Snapshot
-from index.spaces import SpaceInfo
+from index.spaces import SpaceInfo, SpaceName
 
 N_QUERIES, K = 20, 10
 N_SELF, SELF_SCORE = 100, 0.999
@@ -26,8 +28,11 @@ _SLOWEST = 10 * 2**20  # bytes per second that a slow disk still reads
 _START_S = 120.0
 
 
-def verify_apart(folder: Path, manifest: Manifest | None = None) -> None:
+def verify_apart(folder: Path, manifest: Manifest | None = None) -> dict[SpaceName, float]:
     """Verifies a version in a new process: Celery's children may not use multiprocessing, and FAISS may not be forked.
+
+    Returns:
+        The recall@10 of each space against brute force, 0 to 1, as measured there.
 
     Args:
         folder: of the version. manifest: what it must be, by default the folder's own.
@@ -53,27 +58,38 @@ def verify_apart(folder: Path, manifest: Manifest | None = None) -> None:
         lines = (done.stdout or done.stderr).decode(errors="replace").strip().splitlines()
         why = lines[-1] if lines else f"its verification died with code {done.returncode}"
         raise SnapshotCorrupt(folder, f"verification: {why}")
+    measured: dict[SpaceName, float] = json.loads(done.stdout)
+    return measured
 
 
-def verify(folder: Path, manifest: Manifest) -> None:
+def verify(folder: Path, manifest: Manifest) -> dict[SpaceName, float]:
     """Verifies a version here: sizes, sha256, load, and answers against brute force over what is stored.
+
+    Returns:
+        The recall@10 of each space, 0 to 1.
 
     Raises:
         SnapshotCorrupt: something differs; the message names the file.
     """
     snapshot = Snapshot.open(folder, manifest)
     draw = np.random.default_rng(manifest.generation)
+    recall: dict[SpaceName, float] = {}
     for name, info in manifest.spaces.items():
         space = snapshot.space(name)
         if isinstance(space, FlatSpace):
             path = folder / index_file(name)
             rows = stored_rows(path, info)
-            _demand_brute_force(path, space, rows, draw.choice(info.count, min(N_QUERIES, info.count), replace=False))
+            recall[name] = _demand_brute_force(
+                path, space, rows, draw.choice(info.count, min(N_QUERIES, info.count), replace=False)
+            )
             if info.metric == "cosine":
                 _demand_self(path, info, rows, draw.choice(info.count, min(N_SELF, info.count), replace=False))
+    return recall
 
 
-def _demand_brute_force(path: Path, space: FlatSpace, rows: NDArray[np.float32], asked: NDArray[np.int64]) -> None:
+def _demand_brute_force(path: Path, space: FlatSpace, rows: NDArray[np.float32], asked: NDArray[np.int64]) -> float:
+    """The share of the best that was found: a hit scores no worse than the last of the best."""
+    hits = wanted = 0
     queries = np.array(rows[asked])
     want = _top_scores(rows, queries, space.info)
     for number, (query, best) in enumerate(zip(queries, want, strict=True)):
@@ -81,6 +97,9 @@ def _demand_brute_force(path: Path, space: FlatSpace, rows: NDArray[np.float32],
         scale = max(1.0, float(np.abs(best).max()))
         if len(found) != len(best) or not np.allclose(found, best, rtol=0, atol=TOLERANCE * scale):
             raise SnapshotCorrupt(path, f"question {number}: FAISS and brute force disagree")
+        hits += int((found >= best[-1] - TOLERANCE * scale).sum())
+        wanted += len(best)
+    return hits / wanted
 
 
 def _top_scores(rows: NDArray[np.float32], queries: NDArray[np.float32], info: SpaceInfo) -> NDArray[np.float64]:
@@ -115,7 +134,7 @@ def main(arguments: list[str]) -> int:
             manifest = parse_manifest(sys.stdin.buffer.read(), folder / MANIFEST)
         else:
             manifest = read_manifest(folder)[0]
-        verify(folder, manifest)
+        print(json.dumps(verify(folder, manifest)))
     except (VectorIndexError, OSError) as err:
         print(f"{err.path.name}: {err.why}" if isinstance(err, SnapshotCorrupt) else err)
         return 1

@@ -81,7 +81,7 @@ class Postgres:
 
 
 def start(folder: Path, options: Sequence[str] = IN_HASTE) -> Postgres:
-    """A server of our own on a free port, trusting whoever comes over loopback.
+    """A server of our own on a free port, trusting whoever comes over loopback, save the user `stranger`.
 
     Args:
         folder: as `programs` found it.
@@ -92,6 +92,8 @@ def start(folder: Path, options: Sequence[str] = IN_HASTE) -> Postgres:
         shutil.chown(home, user, user)
     data, port = home / "data", _free_port()
     run(folder / "initdb", "-D", data, "-U", "posterity", "--auth=trust", "--no-sync", "-E", "UTF8", "--locale=C.UTF-8")
+    rules = data / "pg_hba.conf"
+    rules.write_text(f"host all stranger 127.0.0.1/32 scram-sha-256\n{rules.read_text()}")
     command = [str(folder / "postgres"), "-D", str(data), "-p", str(port), "-k", str(home)]
     command += ["-c", "listen_addresses=127.0.0.1", *options]
     with (home / "log").open("wb") as log:

@@ -11,6 +11,7 @@ from typing import Any
 from catalog.catalog import Catalog
 from catalog.entries import Job, Reason
 from catalog.errors import CatalogError, LeaseLost
+from config.logs import log_context
 from index.errors import VectorIndexError
 from ratings.errors import RatingsError
 from workers.reporting import Report
@@ -38,7 +39,10 @@ def build_due(catalog: Catalog, works: dict[str, Work], lease_s: float) -> bool:
     job = catalog.jobs.claim(lease_s)
     if job is None:
         return False
-    run_job(catalog, job, works[job.kind], lease_s)
+    with log_context(job_id=job.job_id, request_id=job.request_id):
+        log.info("%s begins, attempt %d", job.kind, job.attempt)
+        done = run_job(catalog, job, works[job.kind], lease_s)
+        log.info("%s ended: %s", job.kind, done.state)
     return True
 
 

@@ -15,6 +15,7 @@ from index.vectors import checked
 from posters.decoding import pixels
 from posters.encoder import Encoder
 from posters.errors import EncoderOutOfMemory, PosterRejected
+from workers.tracing import log_batch
 
 log = logging.getLogger(__name__)
 
@@ -101,6 +102,8 @@ def _store(catalog: Catalog, batch: _Batch, fingerprint: str) -> None:
         log.warning("some posters of a batch were taken over by another worker meanwhile: its result counts")
     if failed:
         catalog.work.failed(batch.claim, failed)
+    counts = {"embedded": len(done), "failed": len(failed), "fetched again": len(again)}
+    log_batch(log, catalog, "posters", batch.claim.movie_ids, counts)
     if again:
         log.warning("%d poster files are gone from the data folder: fetched again", len(again))
         catalog.work.fetch_again(batch.claim, again)

@@ -29,23 +29,48 @@ class Bell:
             log.warning("bell for %s not heard, the sweeper will ring again: %s", kind, err)
 
 
-def add_movies(catalog: Catalog, bell: Bell, new: Sequence[NewMovie]) -> tuple[str, list[int]]:
+def add_movies(
+    catalog: Catalog, bell: Bell, new: Sequence[NewMovie], request_id: str | None = None
+) -> tuple[str, list[int]]:
     """Takes movies in and rings for their posters; job id and movie ids.
 
     Raises:
         ConflictingMovie: nothing was stored.
     """
-    job_id, movie_ids = catalog.add(new)
+    job_id, movie_ids = catalog.add(new, request_id)
+    log.info("movies taken in: %d", len(movie_ids), extra={"job_id": job_id})
     bell.ring(Kind.FETCH)
     return job_id, movie_ids
 
 
-def start_job(catalog: Catalog, bell: Bell, kind: str) -> Job:
+def retry_movie(catalog: Catalog, bell: Bell, movie_id: int) -> bool:
+    """Sends a failed movie back to the start and rings; False when it has not failed."""
+    again = catalog.work.retry_movies([movie_id]) > 0
+    if again:
+        bell.ring(Kind.FETCH)
+    return again
+
+
+def renew_poster(catalog: Catalog, bell: Bell, movie_id: int, request_id: str | None = None) -> str:
+    """Has a movie's poster found anew and rings; the id of the job that follows it.
+
+    Raises:
+        UnknownMovie: there is no such movie.
+    """
+    catalog.work.renew([movie_id])
+    job_id = catalog.follow([movie_id], request_id)
+    log.info("a new poster of movie %d asked for", movie_id, extra={"job_id": job_id})
+    bell.ring(Kind.FETCH)
+    return job_id
+
+
+def start_job(catalog: Catalog, bell: Bell, kind: str, request_id: str | None = None) -> Job:
     """Opens a `train` or `rebuild` and rings for it.
 
     Raises:
         JobRunning: one of this kind waits or runs.
     """
-    job = catalog.jobs.open(kind)
+    job = catalog.jobs.open(kind, request_id=request_id)
+    log.info("%s asked for", kind, extra={"job_id": job.job_id})
     bell.ring(Kind.BUILD)
     return job

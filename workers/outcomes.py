@@ -8,6 +8,7 @@ from catalog.catalog import Catalog
 from catalog.entries import Claim, PosterFile, Reason
 from catalog.work import Failure
 from posters.errors import PosterMissing, PosterRejected, PosterUnavailable, SourceTroubled, SourceWaiting
+from workers.tracing import log_batch
 
 log = logging.getLogger(__name__)
 
@@ -53,6 +54,15 @@ class Outcomes:
 
     def record(self, catalog: Catalog, claim: Claim) -> None:
         """Tells the catalog; each row changes only if it is still the claim's."""
+        self._tell(catalog, claim)
+        ended = [stored.file.movie_id for stored in self.stored] + [failure.movie_id for failure in self.failed]
+        again = [failure.movie_id for failure in (*self.postponed, *self.troubled)]
+        waiting = [movie_id for movie_id, _ in self.waiting]
+        counts = {"fetched": len(self.stored), "failed": len(self.failed)}
+        counts |= {"tried again later": len(again), "waiting for a source": len(waiting)}
+        log_batch(log, catalog, "posters", ended + again + waiting, counts)
+
+    def _tell(self, catalog: Catalog, claim: Claim) -> None:
         if self.stored:
             misses = {stored.file.movie_id: stored.misses for stored in self.stored}
             catalog.work.fetched(claim, [stored.file for stored in self.stored], misses)

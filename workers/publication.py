@@ -60,7 +60,7 @@ def _last_published(catalog: Catalog) -> Published:
 
 def _rested(catalog: Catalog, last: Published, every_s: float) -> bool:
     """Publishing by itself takes at most a tenth of the time, and never runs hot on a failure."""
-    newest = next((job for job in catalog.jobs.newest(20) if job.kind == "rebuild"), None)
+    newest = next(iter(catalog.jobs.newest(1, kind="rebuild")), None)
     if newest is not None and newest.reason is not None and newest.finished_at is not None:
         return time.time() - newest.finished_at >= AFTER_FAILURE_S
     if last.mark.count < MILESTONES[0]:

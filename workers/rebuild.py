@@ -1,20 +1,18 @@
 """Rebuilding: the newest model and all embedded vectors become one published snapshot."""
 
-from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from catalog.catalog import Catalog
-from catalog.posters import StoredVector
 from index.contents import SnapshotContents, SpaceContents
 from index.publishing import publish
-from index.records import decode_records
 from ratings.neighbours import METRIC, neighbour_vectors
 from workers.reporting import Report
+from workers.spooling import VectorSpool
 from workers.train import newest_model
 
 DIMENSION = 25_088  # block5_pool of VGG16: 7 x 7 x 512
@@ -31,11 +29,12 @@ def rebuild(catalog: Catalog, models_dir: Path, index_dir: Path, report: Report)
     """
     mark = catalog.posters.mark()
     fingerprints = catalog.posters.fingerprints()
-    posters = _poster_space(catalog, next(iter(fingerprints), ""))
-    model_name, rated = _rating_space(catalog, models_dir)
-    spaces = tuple(space for space in (posters, rated) if space is not None)
-    source = {"embedded": asdict(mark), "model": model_name}
-    manifest = publish(index_dir, SnapshotContents(spaces, source), report)
+    with closing(VectorSpool(index_dir)) as spool:
+        posters = _poster_space(catalog, next(iter(fingerprints), ""), spool)
+        model_name, rated = _rating_space(catalog, models_dir)
+        spaces = tuple(space for space in (posters, rated) if space is not None)
+        source = {"embedded": asdict(mark), "model": model_name}
+        manifest = publish(index_dir, SnapshotContents(spaces, source), report)
     counts = {name: space.count for name, space in manifest.spaces.items()}
     return {
         "generation": manifest.generation,
@@ -46,16 +45,14 @@ def rebuild(catalog: Catalog, models_dir: Path, index_dir: Path, report: Report)
     }
 
 
-def _poster_space(catalog: Catalog, fingerprint: str) -> SpaceContents | None:
-    """The poster vectors of one encoder; two reads of the table, so that the vectors never lie in memory at once.
-
-    A poster embedded between the two reads is in the next snapshot.
-    """
+def _poster_space(catalog: Catalog, fingerprint: str, spool: VectorSpool) -> SpaceContents | None:
+    """The poster vectors of one encoder, read once: a poster that comes or goes meanwhile is the next snapshot's."""
     ids: list[int] = []
     generated: list[bool] = []
     for run in catalog.posters.vectors(fingerprint):
         ids += [stored.movie_id for stored in run]
         generated += [stored.generated for stored in run]
+        spool.add([stored.record for stored in run])
     if not ids:
         return None
     return SpaceContents(
@@ -64,32 +61,23 @@ def _poster_space(catalog: Catalog, fingerprint: str) -> SpaceContents | None:
         metric="cosine",
         fingerprint=fingerprint,
         movie_ids=np.asarray(ids, np.int64),
-        blocks=_blocks(catalog, fingerprint, ids),
+        blocks=spool.blocks(DIMENSION),
         generated=np.asarray(generated, np.uint8),
     )
 
 
-def _blocks(catalog: Catalog, fingerprint: str, ids: list[int]) -> Iterator[NDArray[np.float32]]:
-    """Decoded vectors in the order of `ids`: float32 (up to 512, 25088), 51 MB each."""
-    wanted = set(ids)
-    for run in catalog.posters.vectors(fingerprint):
-        yield _decoded([stored for stored in run if stored.movie_id in wanted])
-
-
-def _decoded(run: list[StoredVector]) -> NDArray[np.float32]:
-    out = np.empty((len(run), DIMENSION), np.float32)
-    return decode_records([stored.record for stored in run], out)
-
-
 def _rating_space(catalog: Catalog, models_dir: Path) -> tuple[str | None, SpaceContents | None]:
+    """The rating vectors of the newest model, without movies that have left the catalog since it was trained."""
     newest = newest_model(catalog, models_dir)
     if newest is None:
         return None, None
     job, model = newest
     name = str(job.result["model"])
     movie_ids, vectors = neighbour_vectors(model)
-    space = SpaceContents("ratings", vectors.shape[1], METRIC, name, movie_ids, [vectors])
-    return name, space
+    there = np.isin(movie_ids, np.asarray(catalog.movies.ids(), np.int64))
+    if not there.any():
+        return name, None
+    return name, SpaceContents("ratings", vectors.shape[1], METRIC, name, movie_ids[there], [vectors[there]])
 
 
 def _left_out(fingerprints: dict[str, int]) -> str:

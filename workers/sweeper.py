@@ -15,14 +15,13 @@ from redis.exceptions import RedisError
 from catalog.catalog import Catalog
 from catalog.entries import Kind
 from catalog.errors import CatalogError
+from catalog.presence import SEEN_EVERY_S
 from catalog.sources import Health
 from workers.app import TASK_OF
 from workers.publication import request_publication
 
 log = logging.getLogger(__name__)
 
-SEEN_EVERY_S = 5.0  # how often a worker says that it is alive; it counts as alive for three times as long
-ALIVE_WITHIN_S = 3 * SEEN_EVERY_S
 REFRESH_EVERY_S = 60.0  # posters grow old over months
 BUSY_PAUSE_S = 0.2  # between two looks while work waits and this worker is its own bell
 
@@ -122,7 +121,7 @@ class Sweeper:
     def _hands(self, kind: Kind) -> int:
         if self._options.embedded:
             return self._options.hands
-        alive = self._catalog.presence.alive(ALIVE_WITHIN_S)
+        alive = self._catalog.presence.alive()
         return max(1, self._options.hands * sum(kind in worker.kinds for worker in alive))
 
     def _pause_s(self, rang: bool) -> float:

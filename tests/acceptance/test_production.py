@@ -1,9 +1,13 @@
 """Many processes on Redis: gunicorn, one worker per kind, everything enqueued and built through the API."""
 
+import json
+import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+from prometheus_client.parser import text_string_to_metric_families
 
 from catalog.entries import State
 from tests.acceptance.installation import ADMIN_TOKEN, Installation, free_port, wait_until
@@ -16,12 +20,13 @@ def production(poster_folder: Path, redis_url: str, tmp_path_factory: pytest.Tem
         "BROKER_URL": redis_url,
         "SWEEP_S": "1",
         "PUBLISH_EVERY_S": "0",
+        "LOG_FORMAT": "json",
     }
     made = Installation(tmp_path_factory.mktemp("production"), free_port(), settings)
     made.run("import", "movielens", "data/ml-latest-small")
     for kind in ("fetch", "embed", "build"):
         made.start("worker", "--kinds", kind)
-    made.start("-c", "deploy/gunicorn.conf.py", "api.app:create_app()", module="gunicorn")
+    made.start("-c", "deploy/gunicorn.conf.py", "--workers", "2", "api.app:create_app()", module="gunicorn")
     wait_until(made.up, 60, "gunicorn answers")
     yield made
     made.stop()
@@ -71,3 +76,67 @@ def test_the_answers_are_those_of_one_machine(production: Installation, movie_id
         return production.ask(f"/similar?movie_id={movie_id}&by=ratings").status == 200
 
     wait_until(liked, 10, "liked alike answers from the snapshot with the model")
+
+
+def _metrics(production: Installation) -> dict[tuple[str, ...], float]:
+    """Every sample by its name and the values of its labels, these in the order of their names."""
+    with urllib.request.urlopen(f"http://127.0.0.1:{production.port}/metrics", timeout=10) as answer:
+        families = list(text_string_to_metric_families(answer.read().decode()))
+    return {(s.name, *s.labels.values()): s.value for family in families for s in family.samples}
+
+
+def _lines(production: Installation) -> list[dict[str, Any]]:
+    """The JSON lines of all processes; Celery itself says a word in plain text when it ends."""
+    logs = [production.log(number) for number in range(len(production.started))]
+    return [json.loads(line) for log in logs for line in log.splitlines() if line.startswith("{")]
+
+
+def test_the_counters_of_several_api_processes_are_summed(production: Installation) -> None:
+    key = ("posterity_requests_total", "GET", "/movies/<movie_id>", "2xx")
+    before = _metrics(production).get(key, 0.0)
+    for _ in range(40):
+        assert production.ask("/movies/1").status == 200
+    assert len({_metrics(production)[key] for _ in range(6)}) == 1, "whichever process answers says the same"
+    assert _metrics(production)[key] == before + 40
+    served = {line["process"] for line in _lines(production) if line.get("route") == "/movies/<movie_id>"}
+    assert len(served) == 2, "both processes answered"
+
+
+def test_the_metrics_tell_of_the_whole_installation(production: Installation) -> None:
+    now = _metrics(production)
+    assert now["posterity_movies", "embedded"] >= 300
+    assert now["posterity_failures", "no_poster"] == 8825
+    assert [now["posterity_workers", kind] for kind in ("fetch", "embed", "build")] == [1, 1, 1]
+    assert now["posterity_snapshot_recall", "poster"] == 1
+    assert now["posterity_snapshot_bytes",] > 300 * 25_088 * 4
+    assert now["posterity_database_up",] == 1
+
+
+def test_one_request_id_leads_from_the_request_to_the_embedded_poster(production: Installation) -> None:
+    body = {"title": "Posterity", "year": 2026, "movie_id": 999_001}
+    request = urllib.request.Request(
+        f"http://127.0.0.1:{production.port}/movies",
+        json.dumps(body).encode(),
+        {"Content-Type": "application/json", "X-Request-ID": "follow-me"},
+    )
+    with urllib.request.urlopen(request, timeout=10) as answer:
+        job_id = json.loads(answer.read())["job_id"]
+    wait_until(lambda: production.ask(f"/jobs/{job_id}").body["state"] == "done", 60, "the job ends")
+
+    def told() -> bool:
+        mine = [line for line in _lines(production) if "follow-me" in json.dumps(line)]
+        api = {line.get("job_id") for line in mine if line["logger"] == "workers.enqueue"}
+        workers = {job for line in mine if line["logger"] == "workers.outcomes" for job in line["job_ids"]}
+        return api == {job_id} == workers
+
+    wait_until(told, 10, "API and fetch worker name the request and its job")
+
+
+def test_status_says_the_same_in_words_and_as_json(production: Installation) -> None:
+    told = json.loads(production.run("status", "--json").stdout)
+    assert told["movies"]["embedded"] >= 300
+    assert len(told["workers"]) == 3
+    assert told["snapshot"]["recall"]["poster"] == 1
+    text = production.run("status", "--once").stdout
+    for word in ("embedded", "8,826 no poster", "fetch-", "recall@10 poster 1.000"):
+        assert word in text, text

@@ -6,9 +6,12 @@ from typing import Any
 
 import pytest
 from flask.testing import FlaskClient
+from sqlalchemy import update
 
+from api.app import create_app
 from catalog.catalog import Catalog
 from catalog.entries import FIRST_LOCAL_ID
+from catalog.schema import poster_files
 
 
 def test_a_new_movie_is_accepted_with_its_job(client: FlaskClient, catalog: Catalog) -> None:
@@ -80,7 +83,7 @@ def test_pages_show_every_movie_once_most_rated_first(client: FlaskClient) -> No
 def test_movies_are_found_by_part_of_the_title_and_by_genre(client: FlaskClient) -> None:
     found = client.get("/movies?q=mOvie 2&genre=film-noir").json["items"]
     assert [movie["movie_id"] for movie in found] == [2, 20, 22, 24, 26, 28]
-    assert client.get("/movies?q=nothing like it").json == {"items": [], "next_cursor": None}
+    assert client.get("/movies?q=nothing like it").json == {"items": [], "next_cursor": None, "notices": []}
 
 
 @pytest.mark.parametrize("q", ["%", "_", "\\", "'", '"; DROP TABLE movies; --'])
@@ -121,3 +124,72 @@ def test_a_poster_whose_bytes_are_gone_is_409_not_500(client: FlaskClient, catal
     file = catalog.posters.files([3])[3]
     catalog.posters.content.path(file.sha256, file.media_type).unlink()
     assert client.get("/movies/3/poster").status_code == 409
+
+
+@pytest.mark.parametrize(
+    ("condition", "ids"),
+    [
+        ("state=failed", [26]),
+        ("reason=no_poster", [26]),
+        ("state=failed&reason=no_poster", [26]),
+        ("reason=image_invalid", []),
+        ("state=pending", [27]),
+        ("state=none", [28, 30]),
+        ("state=none&genre=comedy", []),
+        ("state=embedded&q=movie 2", [2, 20, 21, 22, 23, 24, 29]),
+    ],
+)
+def test_movies_are_found_by_state_and_reason(condition: str, ids: list[int], client: FlaskClient) -> None:
+    assert sorted(movie["movie_id"] for movie in client.get(f"/movies?{condition}").json["items"]) == ids
+
+
+def test_an_unknown_state_or_reason_is_answered_with_those_there_are(client: FlaskClient) -> None:
+    assert "'embedded'" in client.get("/movies?state=lost").json["detail"]
+    assert "'no_poster'" in client.get("/movies?reason=lost").json["detail"]
+
+
+def test_an_address_of_a_host_that_is_not_listed_is_refused_and_the_setting_named(client: FlaskClient) -> None:
+    answer = client.post("/movies", json=[{"title": "x"}, {"title": "x", "poster_url": "https://a.example/x.jpg"}])
+    assert (answer.status_code, answer.json["errors"][0]["field"]) == (400, "[1].poster_url")
+    assert "a.example is not allowed" in answer.json["detail"]
+    assert "POSTERITY_POSTER_URL_HOSTS" in answer.json["detail"]
+
+
+def test_an_address_of_a_listed_host_is_kept_and_another_one_fetches_again(settings: Any, catalog: Catalog) -> None:
+    app = create_app(settings.model_copy(update={"poster_url_hosts": "A.example, b.example"}))
+    client = app.test_client()
+
+    def give(address: str) -> Any:
+        answer = client.post("/movies", json={"title": "Movie 1", "movie_id": 1, "poster_url": address})
+        assert answer.status_code == 202, answer.text
+        return client.get("/movies/1").json
+
+    assert give("https://a.example/1.jpg")["renewing"]
+    assert catalog.given.of([1])[1].url == "https://a.example/1.jpg"
+    give("http://B.example:8080/1.jpg?x=1")
+    assert catalog.given.of([1])[1].url == "http://B.example:8080/1.jpg?x=1"
+    assert client.post("/movies", json={"title": "x", "poster_url": "https://c.example/"}).status_code == 400
+    app.extensions["posterity"].close()
+
+
+def test_what_tmdb_wants_to_be_said_is_said_wherever_its_posters_are_shown(
+    client: FlaskClient, catalog: Catalog, publish: Callable[..., Any]
+) -> None:
+    publish()
+    said = "This product uses the TMDB API but is not endorsed or certified by TMDB."
+    addresses = ["/movies?q=movie 1", "/similar?movie_id=1", "/movies/2", "/", "/app/movies/1", "/app/movies/2"]
+    assert not any(said in client.get(address).text for address in addresses)
+    with catalog.database.write() as connection:
+        changes = update(poster_files).values(source="tmdb", attribution=said, expires_at=2e9)
+        connection.execute(changes.where(poster_files.c.movie_id.in_([1, 2])))
+    for address in addresses:
+        assert client.get(address).text.count(said) >= 1, address
+    for address in addresses[:2]:
+        answer = client.get(address).json
+        assert answer["notices"] == [said]
+        assert {item["attribution"] for item in answer["items"]} == {None, said}
+    movie = client.get("/movies/2").json
+    assert (movie["attribution"], movie["poster_source"]) == (said, "tmdb")
+    assert movie["poster_expires_at"] == "2033-05-18T03:33:20Z"
+    assert movie["poster_fetched_at"].endswith("Z")
+    assert client.get("/app/movies/1").text.count(said) == 1, "once a page"

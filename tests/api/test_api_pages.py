@@ -6,10 +6,12 @@ from html.parser import HTMLParser
 from typing import Any
 
 import pytest
+from flask import Flask
 from flask.testing import FlaskClient
 
+from api.pages import FAILURES
 from catalog.catalog import Catalog
-from catalog.entries import NewMovie
+from catalog.entries import NewMovie, Reason
 
 
 class Page(HTMLParser):
@@ -161,3 +163,26 @@ def test_only_a_page_that_waits_for_something_looks_again(client: FlaskClient, p
     publish()
     assert "data-busy" in client.get("/app/movies/27").text
     assert "data-busy" not in client.get("/app/movies/1").text
+
+
+def test_a_failed_poster_is_explained_and_how_to_try_again(page: Callable[..., Page]) -> None:
+    text = page("/app/movies/26").text
+    assert "No source has a poster of it." in text
+    assert "posterity retry --movie 26" in text
+    assert "POST /movies/26/retry" in text
+
+
+def test_every_reason_a_poster_can_fail_for_is_explained() -> None:
+    assert set(FAILURES) == set(Reason) - {Reason.JOB_ERROR}
+
+
+def test_the_catalog_is_counted_once_for_many_views(
+    app: Flask, client: FlaskClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    work = app.extensions["posterity"].catalog.work
+    counted: list[int] = []
+    counts = work.counts
+    monkeypatch.setattr(work, "counts", lambda: counted.append(1) or counts())
+    texts = {client.get("/").text for _ in range(3)}
+    assert len(texts) == 1
+    assert len(counted) <= 2, "three views within moments"

@@ -86,8 +86,10 @@ def test_the_answer_is_the_one_of_the_design(client: FlaskClient, publish: Calla
                 "rating_score": None,
                 "poster_source": "folder",
                 "poster_url": "/movies/2/poster",
+                "attribution": None,
             }
         ],
+        "notices": [],
     }
     assert answer.headers["X-Index-Version"] == "1"
 

@@ -73,3 +73,13 @@ def test_workers_are_listed_while_they_say_they_are_there(catalog: Catalog) -> N
     assert (worker.worker_id, worker.kinds) == ("w1", ("fetch", "embed"))
     catalog.presence.gone("w1")
     assert catalog.presence.alive(60) == []
+
+
+def test_workers_on_hosts_with_long_names_are_told_apart(catalog: Catalog) -> None:
+    names = [f"fetch-embed-1@{'pod' * 20}-{end}" for end in "ab"]
+    for name in names:
+        catalog.presence.seen(name, (Kind.FETCH,))
+        catalog.presence.seen(name, (Kind.FETCH,))
+    assert len(catalog.presence.alive(60)) == 2
+    catalog.presence.gone(names[0])
+    assert len(catalog.presence.alive(60)) == 1

@@ -3,15 +3,16 @@
 import subprocess
 import sys
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 
 from catalog.database import Database
+from catalog.errors import BadSchema
 from catalog.schema import metadata
 from catalog.upgrading import downgrade, upgrade
+from tests.postgres import Postgres
 
 STATES = ("pending", "fetched", "embedded", "failed")
 MOVIE = "INSERT INTO movies (movie_id, title, genres, search_text, n_ratings, added_at) VALUES (%d, 'M', '', 'm', 0, 1)"
@@ -106,11 +107,41 @@ def test_a_movie_takes_everything_about_it_along(first: Database) -> None:
         assert _rows(first, f"SELECT count(*) FROM {table} WHERE movie_id = 3") == [(0,)], table
 
 
-def test_several_processes_may_upgrade_at_once(first: Database, database_url: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize("begin", ["nothing", "0001"])
+def test_several_processes_may_upgrade_at_once(first: Database, database_url: str, begin: str) -> None:
+    if begin == "nothing":
+        downgrade(first, "base")
+        with first.write() as connection:
+            connection.exec_driver_sql("DROP TABLE alembic_version")
     program = (
         "import sys; from catalog.database import Database; from catalog.upgrading import upgrade\n"
         "upgrade(Database(sys.argv[1]))"
     )
     racing = [subprocess.Popen([sys.executable, "-c", program, database_url]) for _ in range(3)]
     assert [process.wait(60) for process in racing] == [0, 0, 0]
-    assert _rows(first, "SELECT version_num FROM alembic_version") == [("0002",)]
+    with first.read() as connection:
+        assert compare_metadata(MigrationContext.configure(connection), metadata) == []
+    assert len(_rows(first, "SELECT version_num FROM alembic_version")) == 1
+
+
+def test_a_database_of_a_newer_version_is_left_alone(database: Database) -> None:
+    with database.write() as connection:
+        connection.exec_driver_sql("UPDATE alembic_version SET version_num = '9999'")
+    with pytest.raises(BadSchema, match="another version of this program: Can't locate revision identified by '9999'"):
+        upgrade(database)
+    assert _rows(database, "SELECT count(*) FROM movies") == [(0,)]
+
+
+def test_a_user_who_may_not_make_tables_is_told_so(postgres: Postgres) -> None:
+    name = postgres.create()
+    owner, guest = Database(postgres.url(name)), Database(postgres.url(name).replace("posterity@", "guest@"))
+    with owner.write() as connection:
+        connection.exec_driver_sql("REVOKE CREATE ON SCHEMA public FROM PUBLIC")
+        connection.exec_driver_sql("CREATE ROLE guest LOGIN")
+    with pytest.raises(BadSchema, match=f"{name} cannot be changed: permission denied for schema public"):
+        upgrade(guest)
+    with owner.write() as connection:
+        connection.exec_driver_sql("DROP ROLE guest")
+    guest.close()
+    owner.close()
+    postgres.drop(name)

@@ -1,20 +1,25 @@
 """What only PostgreSQL does: rows in other hands are skipped, lost connections made again, errors keep secrets."""
 
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
-from sqlalchemy import select, text
+from sqlalchemy import event, func, select, text
 
 from catalog.catalog import Catalog
+from catalog.claiming import due, take
 from catalog.database import Database
 from catalog.entries import Kind, NewMovie, State
 from catalog.errors import CatalogBusy
-from catalog.schema import poster_work
+from catalog.schema import movies, poster_work
 from catalog.storing import store_movies
 from tests.postgres import Postgres
 
 SOON = text("SET lock_timeout = '2s'")  # a claim that waited for a lock would end with an error instead of hanging
+# Without these PostgreSQL joins the rows to be claimed by running the subquery again for every row of the table.
+BAD_PLAN = ("enable_hashjoin", "enable_mergejoin", "enable_hashagg", "enable_sort", "enable_material")
 
 
 @pytest.fixture
@@ -45,6 +50,11 @@ def _queue(catalog: Catalog, n: int) -> None:
     catalog.work.enqueue_all()
 
 
+def _spoil(connection: Any) -> None:
+    for way in BAD_PLAN:
+        connection.exec_driver_sql(f"SET LOCAL {way} = off")
+
+
 def test_a_row_that_another_worker_is_claiming_is_skipped_not_waited_for(catalog: Catalog, other: Database) -> None:
     _queue(catalog, 3)
     with other.write() as claiming:
@@ -54,6 +64,40 @@ def test_a_row_that_another_worker_is_claiming_is_skipped_not_waited_for(catalog
             connection.commit()
         assert catalog.work.claim(Kind.FETCH, 10, 60).movie_ids == (2, 3)
     assert catalog.work.claim(Kind.FETCH, 10, 60).movie_ids == (1,)
+
+
+def test_a_claim_takes_no_more_than_was_asked_however_the_rows_are_joined(catalog: Catalog) -> None:
+    _queue(catalog, 200)
+    with catalog.database.write() as connection:
+        connection.exec_driver_sql("ANALYZE poster_work")
+        _spoil(connection)
+        assert take(connection, due(Kind.FETCH, time.time()), 2, "t", 1e12) == (1, 2)
+
+
+def test_one_job_of_a_kind_is_claimed_however_the_rows_are_joined(catalog: Catalog) -> None:
+    opened = {catalog.jobs.open(kind).job_id for kind in ("train", "rebuild")}
+    event.listen(catalog.database.engine, "begin", _spoil)
+    claimed = [catalog.jobs.claim(60) for _ in range(3)]
+    assert {job.job_id for job in claimed if job} == opened
+
+
+def test_a_suspect_that_becomes_free_in_mid_claim_is_not_taken_along(catalog: Catalog, other: Database) -> None:
+    _queue(catalog, 3)
+    catalog.work.claim(Kind.FETCH, 1, -1.0)  # movie 1 is lost by its worker
+    with other.engine.connect() as holder:
+        holder.execute(select(poster_work).where(poster_work.c.movie_id == 1).with_for_update())
+        event.listen(catalog.database.engine, "after_cursor_execute", lambda *_: holder.rollback())
+        assert catalog.work.claim(Kind.FETCH, 3, 60).movie_ids == (2, 3)
+    assert catalog.work.claim(Kind.FETCH, 3, 60).movie_ids == (1,)
+
+
+def test_one_reading_sees_one_state_whatever_is_written_meanwhile(catalog: Catalog, other: Database) -> None:
+    count = select(func.count()).select_from(movies)
+    with other.read() as connection:
+        assert connection.execute(count).scalar_one() == 0
+        catalog.add([NewMovie("x")])
+        assert connection.execute(count).scalar_one() == 0
+    assert catalog.movies.count() == 1
 
 
 def test_a_connection_lost_in_mid_transaction_leaves_the_row_as_it_was(catalog: Catalog, other: Database) -> None:
@@ -84,6 +128,7 @@ def test_connections_that_the_server_closed_meanwhile_are_replaced_unnoticed(cat
     [
         pytest.param(lambda url: url.rsplit("/", 1)[0] + "/nowhere", id="no such database"),
         pytest.param(lambda url: url.replace("posterity@", "nobody:hunter2-secret@"), id="no such user"),
+        pytest.param(lambda url: url.replace("posterity@", "stranger:hunter2-secret@"), id="wrong password"),
         pytest.param(lambda url: "postgresql+psycopg://u:hunter2-secret@127.0.0.1:1/x", id="no server"),
     ],
 )

@@ -1,7 +1,5 @@
 """The claim protocol: leases, tokens, attempts, and that the innocent do not pay (reliability.md section 4)."""
 
-import subprocess
-import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -174,17 +172,10 @@ def test_no_more_is_fetched_while_the_encoder_is_far_behind(
     assert catalog.work.claim(Kind.FETCH, 9, LEASE_S).movie_ids == (3, 4)
 
 
-def test_two_processes_never_claim_the_same_row(queued: Queue, database_url: str) -> None:
-    queued(600)
-    program = (
-        "import sys; from catalog.work import PosterWork; from catalog.database import Database; "
-        "from catalog.entries import Kind\n"
-        "work = PosterWork(Database(sys.argv[1]))\n"
-        "while ids := work.claim(Kind.FETCH, 7, 600).movie_ids: print(*ids)"
-    )
-    racing = [
-        subprocess.Popen([sys.executable, "-c", program, database_url], stdout=subprocess.PIPE, text=True)
-        for _ in range(2)
-    ]
-    claimed = [int(word) for process in racing for word in process.communicate(timeout=60)[0].split()]
-    assert sorted(claimed) == list(range(1, 601))
+def test_whatever_a_source_says_is_kept_as_the_reason(queued: Queue) -> None:
+    catalog = queued(1)
+    claim = catalog.work.claim(Kind.FETCH, 1, LEASE_S)
+    said = "404 \0 caf\u00e9 \ud800"
+    assert catalog.work.failed(claim, [Failure(1, Reason.NO_POSTER, said, {"tmdb": said})]) == {1}
+    assert catalog.movies.get(1).detail == "404  caf\u00e9 ?"
+    assert catalog.misses.of([1]) == {1: {"tmdb": "404  caf\u00e9 ?"}}

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import tempfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -14,6 +15,7 @@ import pytest
 import yaml
 
 from tests.deploy.stack import REPO, Stack, free_port
+from tests.postgres import programs, run, server_user
 
 VARIABLE = re.compile(r"\$\{(\w+):-([^}]*)\}")
 
@@ -39,19 +41,28 @@ def repo() -> Path:
     return REPO
 
 
-@pytest.fixture(scope="session")
-def compose() -> dict[str, Any]:
+def compose_file() -> dict[str, Any]:
     """The compose file as Compose sees it in an empty environment."""
     document: dict[str, Any] = _interpolated(yaml.safe_load((REPO / "docker-compose.yml").read_text()))
     return document
 
 
+@pytest.fixture(scope="session")
+def compose() -> dict[str, Any]:
+    return compose_file()
+
+
 @pytest.fixture(scope="module")
 def stack(compose: dict[str, Any], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    """Everything that `docker compose up` starts."""
     if shutil.which("redis-server") is None:
         leave_out("redis-server")
-    home = tmp_path_factory.mktemp("stack")
+    with everything(compose, tmp_path_factory.mktemp("stack")) as made:
+        yield made
+
+
+@contextmanager
+def everything(compose: dict[str, Any], home: Path) -> Iterator[Stack]:
+    """Everything that `docker compose up` starts, while the `with` block lasts."""
     made = Stack(compose, home, {name: free_port() for name in ("postgres", "redis", "api")})
     _make_secrets(made)
     for volume in compose["volumes"]:
@@ -91,16 +102,13 @@ def _start_redis(made: Stack) -> None:
 
 def _start_postgres(made: Stack, cluster: Path) -> None:
     """A new cluster as the image would make it from the service's environment; SQLite where there is no PostgreSQL."""
-    programs = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"))  # Debian keeps them off the PATH
-    if not programs and (on_path := shutil.which("initdb")):
-        programs = [Path(on_path).resolve()]
-    if not programs and os.environ.get("CI"):
+    folder, user = programs(), server_user()
+    if folder is None and os.environ.get("CI"):
         leave_out("postgresql")
-    if not programs:
+    if folder is None:
         made.database_url = f"sqlite:///{made.home / 'volumes' / 'data' / 'catalog.db'}"
         (made.home / "run-secrets" / "database_url").write_text(made.database_url)
         return
-    folder, user = programs[-1].parent, "postgres" if os.geteuid() == 0 else ""  # PostgreSQL refuses to run as root
     given = made.environment("postgres")
     (cluster / "password").write_text(Path(given["POSTGRES_PASSWORD_FILE"]).read_text())
     if user:
@@ -108,15 +116,10 @@ def _start_postgres(made: Stack, cluster: Path) -> None:
             shutil.chown(path, user, user)
     data, port = str(cluster / "data"), str(made.ports["postgres"])
     owner = ["-U", given["POSTGRES_USER"], f"--pwfile={cluster / 'password'}"]
-    _run(user, folder / "initdb", "-D", data, *owner, "--auth-local=trust", "--auth-host=scram-sha-256", "--no-sync")
+    run(folder / "initdb", "-D", data, *owner, "--auth-local=trust", "--auth-host=scram-sha-256", "--no-sync")
     options = ["-D", data, "-p", port, "-k", str(cluster), "-c", "listen_addresses=127.0.0.1"]
-    made.start("postgres", command=[str(folder / "postgres"), *options], user=user)
+    made.start("postgres", command=[str(folder / "postgres"), *options], user=user or "")
     made.listens("postgres")
     ready = [folder / "pg_isready", "-q", "-h", cluster, "-p", port]
     made.wait_until(lambda: subprocess.run(ready, check=False).returncode == 0, 30, "PostgreSQL is ready")
-    _run(user, folder / "createdb", "-h", str(cluster), "-p", port, "-U", given["POSTGRES_USER"], given["POSTGRES_DB"])
-
-
-def _run(user: str, program: Path, *arguments: str) -> None:
-    who = user or None
-    subprocess.run([program, *arguments], user=who, group=who, cwd="/", check=True, capture_output=True, timeout=60)
+    run(folder / "createdb", "-h", cluster, "-p", port, "-U", given["POSTGRES_USER"], given["POSTGRES_DB"])

@@ -1,0 +1,100 @@
+"""Log lines: whole JSON, joined by ids, without a secret in them."""
+
+import io
+import json
+import logging
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from config.logs import HIDDEN, JsonLines, Redacting, enter_context, log_context, secret_values
+from config.settings import Settings
+
+SECRET = "a-secret-of-the-house"
+
+
+@pytest.fixture(autouse=True)
+def nothing_before() -> None:
+    """This thread belongs to no request; another test may have left one."""
+    enter_context()
+
+
+@pytest.fixture
+def written() -> Callable[..., str]:
+    """The line that a formatter makes of one call."""
+
+    def write(formatter: logging.Formatter, call: Callable[[logging.Logger], Any]) -> str:
+        log, stream = logging.Logger("workers.embed"), io.StringIO()
+        handler = logging.StreamHandler(stream)
+        handler.setFormatter(formatter)
+        log.addHandler(handler)
+        call(log)
+        return stream.getvalue().strip()
+
+    return write
+
+
+def test_a_line_is_one_json_object_with_its_fields_and_those_of_its_context(written: Callable[..., str]) -> None:
+    with log_context(request_id="r1", job_id="j1"):
+        line = written(JsonLines(), lambda log: log.warning("%d embedded", 3, extra={"movies": 3, "job_ids": ["j1"]}))
+    told = json.loads(line)
+    assert (told["level"], told["logger"], told["message"]) == ("warning", "workers.embed", "3 embedded")
+    assert (told["request_id"], told["job_id"], told["movies"], told["job_ids"]) == ("r1", "j1", 3, ["j1"])
+    assert told["time"].endswith("+00:00")
+    assert told["process"] > 0
+
+
+def test_a_context_ends_with_its_block_and_the_next_request_begins_anew(written: Callable[..., str]) -> None:
+    with log_context(request_id="r1"):
+        pass
+    assert "request_id" not in json.loads(written(JsonLines(), lambda log: log.error("x")))
+    with log_context():
+        enter_context(request_id="r2")
+        enter_context(request_id="r3")
+        assert json.loads(written(JsonLines(), lambda log: log.error("x")))["request_id"] == "r3"
+
+
+def test_an_exception_stays_within_its_line(written: Callable[..., str]) -> None:
+    def fail(log: logging.Logger) -> None:
+        try:
+            raise ValueError("first\nsecond")
+        except ValueError:
+            log.exception("went\nwrong")
+
+    line = written(JsonLines(), fail)
+    assert "\n" not in line
+    assert "ValueError: first\nsecond" in json.loads(line)["exception"]
+
+
+@pytest.mark.parametrize("formatter", [JsonLines, Redacting])
+def test_no_secret_leaves_whichever_part_of_the_line_it_stands_in(
+    formatter: type[Redacting], written: Callable[..., str]
+) -> None:
+    def tell(log: logging.Logger) -> None:
+        try:
+            raise ValueError(f"token {SECRET}")
+        except ValueError:
+            log.exception("asked with %s", SECRET, extra={"url": f"http://u:{SECRET}@host"})
+
+    line = written(formatter([SECRET]), tell)
+    assert SECRET not in line
+    assert line.count(HIDDEN) >= 3
+
+
+def test_the_secrets_are_the_tokens_and_the_passwords_within_addresses() -> None:
+    settings = Settings.model_validate(
+        {
+            "admin_token": "t" * 32,
+            "tmdb_token": "tmdb-token",
+            "database_url": "postgresql+psycopg://posterity:p@ss:word@host/db",
+            "broker_url": "redis://:redis-password@host:6379/0",
+        }
+    )
+    assert set(secret_values(settings)) == {"t" * 32, "tmdb-token", "p@ss:word", "redis-password"}
+    assert secret_values(Settings()) == []
+
+
+def test_text_for_people_ends_with_what_the_line_belongs_to(written: Callable[..., str]) -> None:
+    line = written(Redacting(), lambda log: log.info("posters", extra={"job_ids": ["a", "b"]}))
+    assert line.endswith("INFO workers.embed: posters [job_ids=a,b]")

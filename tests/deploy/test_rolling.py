@@ -1,0 +1,84 @@
+"""A rolling restart under load: the API's processes and every worker are replaced, and nobody notices."""
+
+import os
+import signal
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from catalog.entries import State
+from tests.deploy.load import Load, Question
+
+if TYPE_CHECKING:
+    from tests.deploy.stack import Stack
+
+WORKERS = ("worker-fetch", "worker-embed", "worker-build")
+N_MOVIES = 6
+
+
+@pytest.fixture(scope="module")
+def serving(stack: "Stack") -> "Stack":
+    """The stack with a published snapshot of a few title cards."""
+    stack.wait_until(stack.up, 60, "/livez answers")
+    movies = [{"movie_id": i, "title": f"Movie {i}", "year": 1990 + i} for i in range(1, N_MOVIES + 1)]
+    assert stack.ask("/movies", movies).status == 202
+
+    def embedded() -> bool:
+        catalog = stack.catalog()
+        counts = catalog.work.counts()
+        catalog.close()
+        return counts[State.EMBEDDED] == N_MOVIES
+
+    stack.wait_until(embedded, 120, "the movies are embedded")
+    token = stack.secret("admin_token")
+    stack.wait_until(
+        lambda: stack.ask("/admin/rebuild", token=token, method="POST").status in (202, 409), 30, "a rebuild begins"
+    )
+    stack.wait_until(lambda: stack.ask("/similar?movie_id=1").status == 200, 60, "the snapshot is served")
+    return stack
+
+
+def _children(stack: "Stack", name: str) -> set[int]:
+    pid = stack.processes[name].pid
+    return {int(word) for word in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()}
+
+
+def test_a_rolling_restart_under_fifty_requests_a_second_fails_none(serving: "Stack") -> None:
+    questions = [
+        Question("/similar?movie_id=1"),
+        Question("/movies/2"),
+        Question("/movies?q=movie"),
+        Question("/similar?movie_id=3&k=2"),
+        Question("/movies", {"movie_id": 4, "title": "Movie 4"}),
+    ]
+    with Load(serving.ports["api"], questions) as load:
+        serving.wait_until(lambda: load.count >= 50, 30, "the load runs")
+        for _ in range(2):
+            before = _children(serving, "api")
+            os.kill(serving.processes["api"].pid, signal.SIGHUP)
+            serving.wait_until(
+                lambda old=before: (now := _children(serving, "api")) and not now & old, 60, "other processes serve"
+            )
+        for name in WORKERS:
+            old = serving.processes.pop(name)
+            serving.start(name)
+            old.terminate()
+            assert old.wait(60) == 0, serving.log(name)[-2000:]
+        asked = load.count
+        serving.wait_until(lambda: load.count >= asked + 100, 30, "requests go on")
+    assert load.failures == []
+    assert load.count > 250
+
+
+def test_after_it_every_kind_of_work_has_one_worker_and_no_movie_was_lost(serving: "Stack") -> None:
+    def kinds() -> list[str]:
+        catalog = serving.catalog()
+        found = sorted(kind for worker in catalog.presence.alive() for kind in worker.kinds)
+        catalog.close()
+        return found
+
+    serving.wait_until(lambda: kinds() == ["build", "embed", "fetch"], 60, "the new workers are there")
+    catalog = serving.catalog()
+    assert catalog.work.counts()[State.EMBEDDED] == N_MOVIES
+    catalog.close()

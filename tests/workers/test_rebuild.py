@@ -1,0 +1,94 @@
+"""Rebuilding: what is published is what the catalog holds, also when movies leave it meanwhile."""
+
+from collections.abc import Callable
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from catalog.catalog import Catalog
+from catalog.entries import Kind, PosterFile
+from catalog.work import Embedded
+from index import publishing
+from index.live import LiveSnapshot
+from index.records import encode_record
+from index.verification import verify
+from workers import rebuild as rebuilding
+from workers.rebuild import DIMENSION, rebuild
+from workers.spooling import VectorSpool
+
+
+@pytest.fixture
+def stocked(queued: Callable[[int], Catalog], monkeypatch: pytest.MonkeyPatch) -> Catalog:
+    """Movies 1..4, embedded with vectors that are all different."""
+    monkeypatch.setattr(publishing, "verify_apart", verify)  # in this process: no interpreter to start
+    catalog = queued(4)
+    files = [PosterFile(i, f"{i:064d}", "image/jpeg", 9, 9, 9, "folder", "x", False, None, 1.0) for i in range(1, 5)]
+    catalog.work.fetched(catalog.work.claim(Kind.FETCH, 9, 60), files)
+    vectors = [Embedded(i, f"{i:064d}", "toy", encode_record(vector(i))) for i in range(1, 5)]
+    assert len(catalog.work.embedded(catalog.work.claim(Kind.EMBED, 9, 60), vectors)) == 4
+    return catalog
+
+
+def vector(movie_id: int) -> Any:
+    out = np.zeros(DIMENSION, np.float32)
+    out[movie_id : movie_id + 3] = 1.0
+    return out
+
+
+def silent(*_: object) -> None:
+    pass
+
+
+def published(folder: Path) -> list[int]:
+    snapshot = LiveSnapshot(folder).get()
+    return [i for i in range(1, 5) if snapshot.has("poster", i)]
+
+
+def test_a_deleted_movie_is_not_in_the_next_snapshot(stocked: Catalog, tmp_path: Path) -> None:
+    models, folder = tmp_path / "models", tmp_path / "index"
+    rebuild(stocked, models, folder, silent)
+    assert published(folder) == [1, 2, 3, 4]
+    stocked.editing.delete(2)
+    assert rebuild(stocked, models, folder, silent)["posters"] == 3
+    assert published(folder) == [1, 3, 4]
+
+
+def test_a_movie_that_leaves_while_a_snapshot_is_made_does_not_end_it(
+    stocked: Catalog, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    publish = rebuilding.publish
+
+    def late(folder: Path, contents: Any, report: Any) -> Any:
+        stocked.editing.delete(3)
+        return publish(folder, contents, report)
+
+    monkeypatch.setattr(rebuilding, "publish", late)
+    result = rebuild(stocked, tmp_path / "models", tmp_path / "index", silent)
+    assert result["posters"] == 4
+    assert stocked.posters.mark().deleted > result["embedded"]["deleted"], "the next snapshot is due"
+
+
+def test_rating_vectors_of_movies_that_left_are_not_published(
+    stocked: Catalog, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ids, rows = np.array([1, 2, 99], np.int64), np.eye(3, dtype=np.float32)
+    monkeypatch.setattr(rebuilding, "newest_model", lambda *_: (SimpleNamespace(result={"model": "toy"}), None))
+    monkeypatch.setattr(rebuilding, "neighbour_vectors", lambda _: (ids, rows))
+    stocked.editing.delete(2)
+    assert rebuild(stocked, tmp_path / "models", tmp_path / "index", silent)["rated"] == 1
+    snapshot = LiveSnapshot(tmp_path / "index").get()
+    assert [i for i in (1, 2, 99) if snapshot.has("ratings", i)] == [1]
+
+
+def test_a_spool_gives_back_what_was_added_in_its_order_and_leaves_no_file(tmp_path: Path) -> None:
+    spool = VectorSpool(tmp_path / "spool")
+    spool.add([encode_record(vector(1)), encode_record(vector(7))])
+    spool.add([encode_record(vector(3))])
+    blocks = list(spool.blocks(DIMENSION))
+    spool.close()
+    assert [len(block) for block in blocks] == [2, 1]
+    assert np.array_equal(np.concatenate(blocks), np.stack([vector(1), vector(7), vector(3)]))
+    assert list((tmp_path / "spool").iterdir()) == []
