@@ -78,7 +78,9 @@ def snapshot() -> Snapshot:
     Raises:
         IndexNotReady: none is published yet.
     """
-    return served() or services().live.get()
+    if served() is None:
+        g.snapshot = services().live.get()  # published since this request began: its headers must name it, too
+    return cast(Snapshot, g.snapshot)
 
 
 def _take_snapshot() -> None:

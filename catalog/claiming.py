@@ -83,6 +83,19 @@ def take(connection: Connection, condition: Any, limit: int, token: str, lease_u
     return tuple(row.movie_id for row in sorted(rows, key=lambda row: (-row.priority, row.movie_id)))
 
 
+def hold(connection: Connection, movie_ids: Sequence[int]) -> None:
+    """Locks the work rows of these movies, to the end of the transaction; SQLite's writers are alone anyway.
+
+    Whoever changes several rows, or other things of a movie beside its work row, begins here. All take the locks in the
+    same order, so no two can wait for each other.
+    """
+    if connection.dialect.name != "postgresql":
+        return
+    for chunk in chunks(sorted(movie_ids)):
+        rows = select(poster_work.c.movie_id).where(poster_work.c.movie_id.in_(chunk))
+        connection.execute(rows.order_by(poster_work.c.movie_id).with_for_update())
+
+
 def mine(claim: Claim, movie_ids: Sequence[int]) -> Any:
     """The rows among these that still carry the claim's token."""
     return and_(poster_work.c.movie_id.in_(movie_ids), poster_work.c.token == claim.token)
@@ -91,6 +104,7 @@ def mine(claim: Claim, movie_ids: Sequence[int]) -> Any:
 def advance(connection: Connection, claim: Claim, movie_ids: Sequence[int], values: dict[str, Any]) -> set[int]:
     """Changes the rows that still carry the claim's token; the others were taken over and stay as they are."""
     ours: set[int] = set()
+    hold(connection, movie_ids)
     for chunk in chunks(movie_ids):
         changed = update(poster_work).where(mine(claim, chunk)).values({**values, "changed_at": time.time()})
         ours.update(connection.execute(changed.returning(poster_work.c.movie_id)).scalars())

@@ -7,6 +7,7 @@ from typing import Any
 from sqlalchemy import Connection, delete, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
+from catalog.claiming import hold
 from catalog.database import Database, Lock, alone
 from catalog.errors import ConflictingMovie, UnknownMovie
 from catalog.misses import forget
@@ -61,6 +62,7 @@ class Editing:
         """
         with self._database.write() as connection:
             alone(connection, Lock.MOVIES)
+            hold(connection, [movie_id])
             gone = delete(movies).where(movies.c.movie_id == movie_id).returning(movies.c.movie_id)
             if connection.execute(gone).first() is None:
                 raise UnknownMovie(movie_id)

@@ -6,7 +6,7 @@ from typing import Any
 
 from sqlalchemy import delete, func, or_, select, update
 
-from catalog.claiming import ADVANCED
+from catalog.claiming import ADVANCED, hold
 from catalog.content import ContentStore
 from catalog.database import Database
 from catalog.entries import State
@@ -52,6 +52,7 @@ class Purging:
     def _forget(self, movie_ids: Any, wanted: Any) -> None:
         """One run of movies; those whose poster was renewed meanwhile are left alone."""
         with self._database.write() as connection:
+            hold(connection, movie_ids)
             here = poster_files.c.movie_id.in_(movie_ids)
             gone = delete(poster_files).where(here, wanted).returning(poster_files.c.movie_id)
             ids = connection.execute(gone).scalars().all()

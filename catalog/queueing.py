@@ -6,7 +6,7 @@ from typing import Any
 
 from sqlalchemy import Connection, and_, exists, func, insert, literal, or_, select, update
 
-from catalog.claiming import ADVANCED
+from catalog.claiming import ADVANCED, hold
 from catalog.database import Database, Lock, alone
 from catalog.entries import Reason, State
 from catalog.misses import REMEMBERED_S, forget
@@ -55,6 +55,7 @@ class PosterQueue:
         while run == RENEWED_AT_ONCE:
             with self._database.write() as connection:
                 ids = connection.execute(_outdated(outside, time.time()).limit(RENEWED_AT_ONCE)).scalars().all()
+                hold(connection, ids)
                 run = _renew(connection, poster_work.c.movie_id.in_(ids)) if ids else 0
                 total += run
         return total
@@ -72,6 +73,7 @@ class PosterQueue:
     def _retry(self, wanted: Any) -> int:
         with self._database.write() as connection:
             ids = connection.execute(select(poster_work.c.movie_id).where(wanted)).scalars().all()
+            hold(connection, ids)
             forget(connection, ids)
             values = {**ADVANCED, "state": State.PENDING, "changed_at": time.time()}
             return connection.execute(update(poster_work).where(wanted).values(values)).rowcount
@@ -80,6 +82,8 @@ class PosterQueue:
 def renew(connection: Connection, movie_ids: Sequence[int]) -> int:
     """`PosterQueue.renew` in the caller's transaction."""
     found = 0
+    alone(connection, Lock.MOVIES)
+    hold(connection, movie_ids)
     forget(connection, movie_ids)
     for chunk in chunks(movie_ids):
         _enqueue(connection, movies.c.movie_id.in_(chunk))

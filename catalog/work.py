@@ -8,6 +8,7 @@ import secrets
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from operator import attrgetter
 from types import MappingProxyType
 from typing import Any
 
@@ -21,6 +22,7 @@ from catalog.queueing import PosterQueue
 from catalog.schema import movies, poster_files, poster_vectors, poster_work
 
 Misses = Mapping[str, str]  # source name -> what it said when it had no poster
+MOVIE_ID = attrgetter("movie_id")
 NO_MISSES: Mapping[int, Misses] = MappingProxyType({})
 
 BACKOFF_S, MAX_BACKOFF_S = 5.0, 300.0  # min(2^n * 5 s, 300 s): reliability.md section 4.5
@@ -61,6 +63,12 @@ class PosterWork(PosterQueue):
         with self._database.read() as connection:
             query = select(poster_work.c.movie_id).where(due(kind, time.time())).limit(1)
             return connection.execute(query).first() is not None
+
+    def next_attempt(self) -> float | None:
+        """When the next row that was put off can be claimed, in seconds since 1970; None when none was."""
+        later = and_(poster_work.c.state.in_(OPEN), poster_work.c.next_attempt_at > time.time())
+        with self._database.read() as connection:
+            return connection.execute(select(func.min(poster_work.c.next_attempt_at)).where(later)).scalar()
 
     def suspect_due(self, kind: Kind) -> bool:
         """True when a row that a worker lost can be claimed now: it wants to be alone."""
@@ -121,7 +129,7 @@ class PosterWork(PosterQueue):
         ours: set[int] = set()
         now = time.time()
         with self._database.write() as connection:
-            for failure in failures:
+            for failure in sorted(failures, key=MOVIE_ID):  # the order of `hold`
                 values = ended(failure.reason, failure.detail, now)
                 mine_now = advance(connection, claim, [failure.movie_id], values)
                 remember(connection, dict.fromkeys(mine_now, failure.misses))
@@ -131,7 +139,7 @@ class PosterWork(PosterQueue):
     def postponed(self, claim: Claim, failures: Iterable[Failure]) -> None:
         """Trouble of single posters: tried again after a back-off, ended after the last attempt."""
         with self._database.write() as connection:
-            for failure in failures:
+            for failure in sorted(failures, key=MOVIE_ID):  # the order of `hold`
                 row = self._row(connection, claim, failure.movie_id)
                 if row is not None:
                     pause_s = min(2**row.attempt * BACKOFF_S, MAX_BACKOFF_S)
@@ -144,7 +152,7 @@ class PosterWork(PosterQueue):
             pause_s: by movie, the least seconds that the source asked for.
         """
         with self._database.write() as connection:
-            for failure in failures:
+            for failure in sorted(failures, key=MOVIE_ID):  # the order of `hold`
                 row = self._row(connection, claim, failure.movie_id)
                 if row is not None:
                     wanted = min(2**row.troubles * TROUBLE_BACKOFF_S, MAX_BACKOFF_S)

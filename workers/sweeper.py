@@ -52,6 +52,7 @@ class Sweeper:
         self._app, self._catalog, self._options = app, catalog, options
         self._stop = threading.Event()
         self._refreshed_at = -math.inf
+        self._next_attempt = math.inf
         self._threads = [
             threading.Thread(target=self._run, args=(self.sweep, self._pause_s), name="sweeper", daemon=True),
             threading.Thread(
@@ -90,6 +91,7 @@ class Sweeper:
         due = [kind for kind in self._options.kinds if self._due(kind)]
         for kind in due:
             self._ring(kind)
+        self._next_attempt = self._catalog.work.next_attempt() or math.inf
         return bool(due)
 
     def _refresh(self) -> None:
@@ -125,8 +127,11 @@ class Sweeper:
         return max(1, self._options.hands * sum(kind in worker.kinds for worker in alive))
 
     def _pause_s(self, rang: bool) -> float:
-        busy = rang and self._options.embedded
-        return min(self._options.interval_s, BUSY_PAUSE_S) if busy else self._options.interval_s
+        """Until the next look; a row that was put off for a moment must not wait for a whole interval."""
+        interval_s = self._options.interval_s
+        if rang and self._options.embedded:
+            return min(interval_s, BUSY_PAUSE_S)
+        return min(interval_s, max(self._next_attempt - time.time(), BUSY_PAUSE_S))
 
     def _run(self, step: Callable[[], bool], pause_s: Callable[[bool], float]) -> None:
         rang = False

@@ -2,6 +2,8 @@
 
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +13,9 @@ from sqlalchemy import event, func, select, text
 from catalog.catalog import Catalog
 from catalog.claiming import due, take
 from catalog.database import Database
-from catalog.entries import Kind, NewMovie, State
+from catalog.entries import Kind, NewMovie, PosterFile, State
 from catalog.errors import CatalogBusy
-from catalog.schema import movies, poster_work
+from catalog.schema import movies, poster_files, poster_misses, poster_work
 from catalog.storing import store_movies
 from tests.postgres import Postgres
 
@@ -89,6 +91,49 @@ def test_a_suspect_that_becomes_free_in_mid_claim_is_not_taken_along(catalog: Ca
         event.listen(catalog.database.engine, "after_cursor_execute", lambda *_: holder.rollback())
         assert catalog.work.claim(Kind.FETCH, 3, 60).movie_ids == (2, 3)
     assert catalog.work.claim(Kind.FETCH, 3, 60).movie_ids == (1,)
+
+
+def _purge(catalog: Catalog) -> None:
+    catalog.purging.purge(source="folder")
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        pytest.param(lambda catalog: catalog.editing.delete(1), id="deleted"),
+        pytest.param(lambda catalog: catalog.work.renew([1]), id="renewed"),
+        pytest.param(_purge, id="purged"),
+    ],
+)
+def test_what_happens_to_a_movie_while_its_poster_is_recorded_waits_and_does_not_collide(
+    catalog: Catalog, other: Database, change: Callable[[Catalog], object]
+) -> None:
+    _queue(catalog, 1)
+    claim = catalog.work.claim(Kind.FETCH, 1, 60)
+    catalog.work.fetched(claim, [_file(1)], {1: {"tmdb": "has none"}})
+    with other.write() as recording, ThreadPoolExecutor(1) as pool:
+        recording.execute(poster_work.update().values(changed_at=2.0))
+        changing = pool.submit(change, catalog)
+        _wait_until_somebody_waits(other)
+        recording.execute(poster_files.delete())
+        recording.execute(poster_files.insert().values(asdict(_file(1))))
+        recording.execute(poster_misses.delete())
+        recording.commit()
+        changing.result(30)
+
+
+def _file(movie_id: int) -> PosterFile:
+    return PosterFile(movie_id, "0" * 64, "image/png", 2, 3, 10, "folder", "x.png", False, None, 1.0)
+
+
+def _wait_until_somebody_waits(database: Database) -> None:
+    end = time.monotonic() + 30
+    waiting = text("SELECT count(*) FROM pg_locks WHERE NOT granted")
+    while time.monotonic() < end:
+        with database.read() as connection:
+            if connection.execute(waiting).scalar_one():
+                return
+    pytest.fail("nobody waits for a lock")
 
 
 def test_one_reading_sees_one_state_whatever_is_written_meanwhile(catalog: Catalog, other: Database) -> None:

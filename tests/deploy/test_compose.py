@@ -64,7 +64,7 @@ def test_every_secret_is_a_file_that_make_secrets_makes(compose: dict[str, Any],
 def test_no_secret_stands_in_an_environment(compose: dict[str, Any]) -> None:
     for name, service in compose["services"].items():
         for key in service.get("environment", {}):
-            secret = re.search(r"PASSWORD|TOKEN|URL", key)
+            secret = re.search(r"PASSWORD|TOKEN|URL(_FILE)?$", key)
             assert not secret or key.endswith("_FILE"), f"{name}: {key}"
 
 
