@@ -7,6 +7,7 @@ Run: python -m benchmarks.rehearsal > docs/transcript.md
 """
 
 import csv
+import json
 import subprocess
 import sys
 import tempfile
@@ -22,7 +23,7 @@ from tests.posters.tmdb_server import TmdbServer
 
 DATA = REPO / "data" / "ml-latest-small"
 N_MOVIES, WITHOUT_POSTER = 60, 3
-SHOWN_LINES = 24
+SHOWN_LINES, SHOWN_CHARACTERS = 24, 600
 
 
 class Rehearsal:
@@ -72,7 +73,8 @@ class Rehearsal:
         """One request to the API; shown as one would type it, the answer cut short."""
         print(f"$ curl {shown}")
         answer = self.stack.ask(path, body, self.stack.secret("admin_token") if method != "GET" else "", method)
-        self.show(str(answer.body)[:700])
+        text = json.dumps(answer.body)
+        self.show(text if len(text) <= SHOWN_CHARACTERS else f"{text[:SHOWN_CHARACTERS]} ...")
         return answer
 
 
@@ -123,7 +125,7 @@ def _day(day: Rehearsal, movies: Path) -> None:
     day.type("posterity", "rebuild")
     day.type("posterity", "similar", "toy story", "--by", "ratings", "-k", "3")
 
-    day.say("**Three have failed:** a bad picture where TMDB names one. The pictures are mended there; then **retry**.")
+    day.say("**Three premieres** that TMDB has no posters of yet, with no title cards wanted; a week later: **retry**.")
     _retry(day)
     day.say("**Rollback** to the snapshot before.")
     day.type("posterity", "rebuild")

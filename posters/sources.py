@@ -112,6 +112,8 @@ def first_poster(
             if source.remembers_misses:
                 misses[source.name] = missing.why
     told = [answer for answer in answers if answer.why]
+    if len(told) == 1:
+        raise PosterMissing(told[0].source, told[0].why, misses)
     names = ", ".join(answer.source for answer in told) or "no source"
     raise PosterMissing(names, "; ".join(map(str, told)) or "no poster source is configured", misses)
 

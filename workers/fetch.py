@@ -127,12 +127,17 @@ class Fetcher:
                 log.warning("recording what was fetched is put off: %s", err)
 
     def _record(self, done: list["Future[Stored]"]) -> None:
-        by_claim: dict[Claim, Outcomes] = defaultdict(Outcomes)
+        """Writes down what came; what the catalog does not take now stays in hand and is told again."""
+        by_claim: dict[Claim, list[Future[Stored]]] = defaultdict(list)
         for future in done:
-            one = self._underway.pop(future)
-            by_claim[one.claim].add(one.movie_id, future.exception() or future.result())
-        for claim, outcomes in by_claim.items():
+            by_claim[self._underway[future].claim].append(future)
+        for claim, futures in by_claim.items():
+            outcomes = Outcomes()
+            for future in futures:
+                outcomes.add(self._underway[future].movie_id, future.exception() or future.result())
             outcomes.record(self._catalog, claim)
+            for future in futures:
+                del self._underway[future]
 
     def _give_back_late(self) -> None:
         """What never got its turn loses no attempt; what was under way and hung does."""

@@ -5,11 +5,14 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
 from catalog.catalog import Catalog
 from catalog.entries import Kind, State
+from catalog.errors import CatalogBusy
+from catalog.work import PosterWork
 from posters.errors import (
     PosterMissing,
     PosterRejected,
@@ -220,3 +223,28 @@ def _until(condition: Callable[[], bool], fetcher: Fetcher | None) -> None:
             fetcher.settle(0.05)
         else:
             time.sleep(0.02)
+
+
+def test_what_the_catalog_does_not_take_at_once_is_told_again(
+    queued: Queue, fetch: Fetch, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    catalog, took = queued(3), catalog_fetched_once_busy(monkeypatch)
+    with _fetcher(catalog, fetch, FetchLimits()) as fetcher:
+        fetcher.claim()
+        _until(lambda: catalog.work.counts()[State.FETCHED] == 3, None)
+    assert took == ["busy"]
+
+
+def catalog_fetched_once_busy(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The first attempt to record posters meets a database that does not answer."""
+    met: list[str] = []
+    record = PosterWork.fetched
+
+    def busy_once(self: PosterWork, *arguments: Any, **named: Any) -> set[int]:
+        if not met:
+            met.append("busy")
+            raise CatalogBusy("the database does not answer")
+        return record(self, *arguments, **named)
+
+    monkeypatch.setattr(PosterWork, "fetched", busy_once)
+    return met
