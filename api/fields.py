@@ -15,6 +15,7 @@ MAX_LIMIT = 200  # entries of one page
 MAX_QUERY = 200  # characters of a search
 MAX_GENRE = 50  # characters; the longest of MovieLens has 18
 MAX_URL = 2048  # characters of an address
+WEB_PORTS = (80, 443)  # all that workers connect to
 MAX_GENRES = 20  # MovieLens' own movies have at most 10
 # Control, surrogate, and line or paragraph separator: none belongs into one line of text.
 FORBIDDEN_CATEGORIES = ("Cc", "Cs", "Zl", "Zp")
@@ -70,6 +71,8 @@ def web_address(value: str) -> str:
         raise ValueError("must be an address of the form https://HOST/PATH")
     if parts.username is not None or parts.password is not None:
         raise ValueError("must not hold a user name or password")
+    if parts.port not in (None, *WEB_PORTS):
+        raise ValueError("must not name another port than 80 or 443")
     return value
 
 

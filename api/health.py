@@ -74,6 +74,7 @@ class Readiness(BaseModel):
     database: DatabaseCheck
     broker: Literal["none", "ok", "unreachable"] = Field(description="none: every worker rings its own bell.")
     workers: list[WorkerCheck]
+    kinds_without_worker: list[str] = Field(description="Kinds of work that no living worker does.")
     sources: list[SourceCheck]
 
 
@@ -109,6 +110,7 @@ def readyz() -> dict[str, Any]:
         database=DatabaseCheck(kind=kind, journal_mode=mode, ok=seen is not None),
         broker=broker,
         workers=seen.workers if seen else [],
+        kinds_without_worker=seen.nobody_for if seen else [],
         sources=seen.sources if seen else [],
     ).model_dump(mode="json")
     if missing:
@@ -121,6 +123,7 @@ class _Seen:
     """What the catalog knows about workers and sources, and what of it is not as it should be."""
 
     workers: list[WorkerCheck]
+    nobody_for: list[str]
     sources: list[SourceCheck]
     why: list[str]
 
@@ -137,7 +140,8 @@ def _seen(catalog: Catalog) -> _Seen | None:
     alive = {kind for worker in workers if worker.alive for kind in worker.kinds}
     why = [f"work of the kind {kind} waits and no worker for it is alive" for kind in due if kind not in alive]
     why += [str(source.why) for source in sources if source.state == Health.STOPPED]
-    return _Seen(workers, [_source(source) for source in sources], why)
+    nobody_for = [str(kind) for kind in Kind if kind not in alive]
+    return _Seen(workers, nobody_for, [_source(source) for source in sources], why)
 
 
 def _worker(worker: Worker) -> WorkerCheck:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from flask import Blueprint, Flask, Response, current_app, g, request
-from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, Histogram, generate_latest
+from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.registry import Collector
@@ -39,6 +39,7 @@ class Requests:
     registry: CollectorRegistry
     number: Counter
     seconds: Histogram
+    load_failures: Gauge
 
     @classmethod
     def new(cls) -> "Requests":
@@ -48,7 +49,13 @@ class Requests:
         seconds = Histogram(
             "posterity_request_seconds", "Time to answer.", ("route",), registry=registry, buckets=BUCKETS
         )
-        return cls(registry, number, seconds)
+        failures = Gauge(
+            "posterity_snapshot_load_failures",
+            "Snapshots that could not be loaded, of the process that failed most.",
+            registry=registry,
+            multiprocess_mode="livemax",
+        )
+        return cls(registry, number, seconds, failures)
 
     def text(self) -> bytes:
         """All of them in Prometheus' text form."""
@@ -81,6 +88,7 @@ def install(app: Flask) -> None:
         seconds = time.perf_counter() - g.get("began", time.perf_counter())
         requests.number.labels(route, method, f"{response.status_code // 100}xx").inc()
         requests.seconds.labels(route).observe(seconds)
+        requests.load_failures.set(services().live.failures)
         _log(method, route, response.status_code, seconds)
         return response
 
@@ -93,6 +101,7 @@ def install(app: Flask) -> None:
 def metrics() -> Response:
     """Everything, read now; the numbers of the installation are the same whichever process answers."""
     counted: Requests = current_app.extensions["posterity-requests"]
+    counted.load_failures.set(services().live.failures)
     here = CollectorRegistry()
     here.register(Installation(services()))
     return Response(counted.text() + generate_latest(here), content_type=CONTENT_TYPE_LATEST)
@@ -149,7 +158,6 @@ def _of_snapshot(here: Services) -> Iterator[Metric]:
     yield _gauge(
         "snapshot_generation", "Snapshot being served; 0 before the first.", snapshot.generation if snapshot else 0
     )
-    yield _gauge("snapshot_load_failures", "Snapshots that could not be loaded.", here.live.failures)
     if snapshot is None:
         return
     manifest = snapshot.manifest

@@ -27,7 +27,8 @@ class Question:
 def similar_movies(catalog: Catalog, snapshot: Snapshot, question: Question) -> list[SimilarMovie]:
     """The most similar movies of this snapshot, best first, titles and all by one query.
 
-    A movie that has left the catalog since the snapshot was made is left out, and the next one takes its place.
+    A movie that has left the catalog since the snapshot was made is left out, and the next one takes its place; only
+    where most of the 400 nearest have left may there be fewer than `k`.
 
     Raises:
         UnknownMovie: there is no such movie.

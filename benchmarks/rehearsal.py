@@ -1,12 +1,12 @@
 """A day of an operator, as a transcript: production start, enqueue, watch, a poisoned token, retry, rollback.
 
-The processes are those of docker-compose.yml, run natively; TMDB is a server of our own that speaks its shapes. Every
-line below a `$` is what the command printed.
+The processes are those of docker-compose.yml, run natively, with logs as text: `docker compose` itself, and what writes
+the file of the token, stand for what was done in their place. TMDB is a server of our own that speaks its shapes. All
+other lines below a `$` are what the command printed.
 
 Run: python -m benchmarks.rehearsal > docs/transcript.md
 """
 
-import csv
 import json
 import subprocess
 import sys
@@ -16,13 +16,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from benchmarks.small_movielens import small_movielens
 from catalog.entries import State
 from tests.deploy.conftest import compose_file, everything
 from tests.deploy.stack import REPO, Stack
 from tests.posters.tmdb_server import TmdbServer
 
-DATA = REPO / "data" / "ml-latest-small"
-N_MOVIES, WITHOUT_POSTER = 60, 3
 SHOWN_LINES, SHOWN_CHARACTERS = 24, 600
 
 
@@ -90,7 +89,7 @@ def main() -> None:
                     "POSTERITY_LOG_FORMAT": "text",
                     "POSTERITY_SWEEP_S": "5",
                 }
-        movies = _small_movielens(Path(folder) / "ml-small", server)
+        movies = small_movielens(Path(folder) / "ml-small")
         print("# A day of operating Posterity\n")
         print("<!-- Made by `python -m benchmarks.rehearsal > docs/transcript.md`. -->\n")
         print((__doc__ or "").split("\n\n")[1].replace("\n", " ") + "\n\n```console")
@@ -162,21 +161,6 @@ def _set_token(day: Rehearsal, token: str) -> None:
 def _grep(day: Rehearsal, name: str, word: str) -> str:
     print(f"$ docker compose logs {name} | grep {word}")
     return "\n".join(line for line in day.stack.log(name).splitlines() if word in line)
-
-
-def _small_movielens(folder: Path, server: TmdbServer) -> Path:
-    """The most-rated movies of the bundled data with their links and ratings."""
-    folder.mkdir()
-    ratings = list(csv.reader((DATA / "ratings.csv").open(encoding="utf-8")))
-    counts: dict[str, int] = {}
-    for row in ratings[1:]:
-        counts[row[1]] = counts.get(row[1], 0) + 1
-    most = set(sorted(counts, key=lambda movie_id: (-counts[movie_id], movie_id))[:N_MOVIES])
-    for name, column in (("movies", 0), ("links", 0), ("ratings", 1)):
-        rows = list(csv.reader((DATA / f"{name}.csv").open(encoding="utf-8")))
-        with (folder / f"{name}.csv").open("w", encoding="utf-8", newline="") as file:
-            csv.writer(file).writerows([rows[0], *(row for row in rows[1:] if row[column] in most)])
-    return folder
 
 
 if __name__ == "__main__":

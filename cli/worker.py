@@ -41,9 +41,9 @@ def worker_command(kinds: tuple[Kind, ...], concurrency: int, supervised: bool) 
     Example: posterity worker --kinds fetch,embed
     """
     settings = load_settings()
-    logs.configure(settings)
     if supervised:
         end_with_parent()
-    from workers.running import run_worker
+    from workers.running import run_worker, worker_name
 
+    logs.configure(settings, worker_id=worker_name(kinds))
     sys.exit(run_worker(settings, [Kind(kind) for kind in kinds], concurrency))

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from datetime import UTC, datetime
 from typing import Any
+from urllib.parse import unquote
 
 from pydantic import SecretStr
 
@@ -60,7 +61,15 @@ class Redacting(logging.Formatter):
 
 
 class JsonLines(Redacting):
-    """One JSON object a line: time (UTC), level, logger, message, process, and the fields of record and context."""
+    """One JSON object a line: time (UTC), level, logger, message, process, and the fields of record and context.
+
+    Args:
+        always: fields that every line of this process says, its children's too.
+    """
+
+    def __init__(self, secrets: Sequence[str] = (), always: Mapping[str, Any] | None = None) -> None:
+        super().__init__(secrets)
+        self._always = always or {}
 
     def format(self, record: logging.LogRecord) -> str:
         """The line."""
@@ -70,6 +79,7 @@ class JsonLines(Redacting):
             "logger": record.name,
             "message": record.getMessage(),
             "process": record.process,
+            **self._always,
             **_fields(record),
         }
         if record.exc_info:
@@ -77,11 +87,16 @@ class JsonLines(Redacting):
         return self.hidden(json.dumps(line, ensure_ascii=False, default=str))
 
 
-def configure(settings: Settings, quiet: bool = False) -> None:
+def formatter(settings: Settings, **always: Any) -> Redacting:
+    """The form of every line of a process; `always` are fields that stand in each JSON line."""
+    secrets = secret_values(settings)
+    return JsonLines(secrets, always) if settings.log_format == "json" else Redacting(secrets)
+
+
+def configure(settings: Settings, quiet: bool = False, **always: Any) -> None:
     """Sends our lines to standard error; libraries only when they warn, and all only then with `quiet`."""
     handler = logging.StreamHandler(sys.stderr)
-    secrets = secret_values(settings)
-    handler.setFormatter(JsonLines(secrets) if settings.log_format == "json" else Redacting(secrets))
+    handler.setFormatter(formatter(settings, **always))
     logging.basicConfig(level=logging.WARNING, handlers=[handler])
     for room in ROOMS:
         logging.getLogger(room).setLevel(_level(settings, quiet))
@@ -96,7 +111,7 @@ def secret_values(settings: Settings) -> list[str]:
     for url in (settings.database_url, settings.broker_url):
         _, at, _ = url.rpartition("@")
         password = url.rpartition("@")[0].partition("://")[2].partition(":")[2] if at else ""
-        found += [password] if password else []
+        found += [password, unquote(password)] if password else []  # drivers speak of it in clear
     return found
 
 

@@ -45,15 +45,14 @@ _MULTIPROCESS, _OURS = "PROMETHEUS_MULTIPROC_DIR", f"posterity-metrics-{os.getpi
 if _OURS not in os.environ.get(_MULTIPROCESS, ""):
     os.environ[_MULTIPROCESS] = tempfile.mkdtemp(prefix=_OURS)
 
-if _settings.log_format == "json":
-    logconfig_dict = {
-        "version": 1,
-        "disable_existing_loggers": False,
-        "formatters": {"json": {"()": "config.logs.JsonLines"}},
-        "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "json"}},
-        "root": {"level": "WARNING"},
-        "loggers": {"gunicorn.error": {"level": "INFO", "handlers": ["stderr"], "propagate": False}},
-    }
+logconfig_dict = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {"ours": {"()": logs.formatter, "settings": _settings}},
+    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "ours"}},
+    "root": {"level": "WARNING"},
+    "loggers": {"gunicorn.error": {"level": "INFO", "handlers": ["stderr"], "propagate": False}},
+}
 
 
 def post_worker_init(worker: Any) -> None:

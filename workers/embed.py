@@ -1,6 +1,7 @@
 """Embedding: claims fetched posters, encodes them in one batch, stores vector and state together."""
 
 import logging
+import time
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -35,6 +36,7 @@ class _Batch:
     claim: Claim
     files: dict[int, PosterFile]
     records: dict[str, bytes]
+    began: float  # on the monotonic clock
     refused: dict[str, tuple[Reason, str]] = field(default_factory=dict)
     gone: set[str] = field(default_factory=set)
 
@@ -44,13 +46,14 @@ def embed_due(catalog: Catalog, encoder: Encoder, limits: EmbedLimits) -> int:
 
     The same picture is encoded once, whatever movies it belongs to, yet every movie gets its row.
     """
+    began = time.monotonic()
     claim = catalog.work.claim(Kind.EMBED, limits.batch, limits.lease_s)
     if not claim.movie_ids:
         return 0
     files = catalog.posters.files(claim.movie_ids)
     fingerprint = str(encoder.fingerprint)
     known = catalog.posters.records_of_content([file.sha256 for file in files.values()], fingerprint)
-    batch = _Batch(claim, files, known)
+    batch = _Batch(claim, files, known, began)
     images = _images(catalog, batch)
     _encode(encoder, images, batch)
     _store(catalog, batch, fingerprint)
@@ -102,11 +105,11 @@ def _store(catalog: Catalog, batch: _Batch, fingerprint: str) -> None:
         log.warning("some posters of a batch were taken over by another worker meanwhile: its result counts")
     if failed:
         catalog.work.failed(batch.claim, failed)
-    counts = {"embedded": len(done), "failed": len(failed), "fetched again": len(again)}
-    log_batch(log, catalog, "posters", batch.claim.movie_ids, counts)
     if again:
         log.warning("%d poster files are gone from the data folder: fetched again", len(again))
         catalog.work.fetch_again(batch.claim, again)
+    counts = {"embedded": len(done), "failed": len(failed), "fetched again": len(again)}
+    log_batch(log, catalog, batch.claim.movie_ids, counts, time.monotonic() - batch.began)
 
 
 def _embedded(file: PosterFile, fingerprint: str, batch: _Batch) -> Embedded:

@@ -60,7 +60,7 @@ class Outcomes:
         waiting = [movie_id for movie_id, _ in self.waiting]
         counts = {"fetched": len(self.stored), "failed": len(self.failed)}
         counts |= {"tried again later": len(again), "waiting for a source": len(waiting)}
-        log_batch(log, catalog, "posters", ended + again + waiting, counts)
+        log_batch(log, catalog, ended + again + waiting, counts)
 
     def _tell(self, catalog: Catalog, claim: Claim) -> None:
         if self.stored:

@@ -16,11 +16,15 @@ AFTER_FAILURE_S = 60.0
 
 @dataclass(frozen=True, slots=True)
 class Published:
-    """What the last rebuild held and when it ended, in seconds since 1970; took_s is how long it ran."""
+    """What the last rebuild held and when it ended, in seconds since 1970; took_s is how long it ran.
+
+    `rated` is the number of movies with rating vectors in it.
+    """
 
     mark: EmbeddedMark
     ended_at: float
     took_s: float
+    rated: int = 0
 
 
 def publication_due(now: EmbeddedMark, last: EmbeddedMark, idle: bool) -> bool:
@@ -41,7 +45,8 @@ def request_publication(catalog: Catalog, every_s: float) -> str | None:
     """
     last = _last_published(catalog)
     now = catalog.posters.mark()
-    if not publication_due(now, last.mark, _idle(catalog)) or not _rested(catalog, last, every_s):
+    due = publication_due(now, last.mark, _idle(catalog)) if now.count else _rated_one_deleted(catalog, now, last)
+    if not due or not _rested(catalog, last, every_s):
         return None
     try:
         return catalog.jobs.open("rebuild").job_id
@@ -55,7 +60,16 @@ def _last_published(catalog: Catalog) -> Published:
         return Published(EmbeddedMark(0, 0.0), 0.0, 0.0)
     ended_at = job.finished_at or job.created_at
     mark = EmbeddedMark(**job.result["embedded"])
-    return Published(mark, ended_at, float(job.result.get("seconds", 0.0)))
+    return Published(mark, ended_at, float(job.result.get("seconds", 0.0)), int(job.result.get("rated", 0)))
+
+
+def _rated_one_deleted(catalog: Catalog, now: EmbeddedMark, last: Published) -> bool:
+    """True when a snapshot of ratings only may hold a movie that is deleted.
+
+    Tried once for a deletion: where the last rated movie went there is nothing left to publish.
+    """
+    newest = next(iter(catalog.jobs.newest(1, kind="rebuild")), None)
+    return last.rated > 0 and newest is not None and now.deleted > newest.created_at
 
 
 def _rested(catalog: Catalog, last: Published, every_s: float) -> bool:

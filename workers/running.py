@@ -31,7 +31,7 @@ def run_worker(settings: Settings, kinds: Sequence[Kind], concurrency: int = 1) 
     warnings.filterwarnings("ignore", category=SecurityWarning)
     app = create_celery(settings.broker_url)
     app.conf.imports = (TASKS_MODULE,)
-    name = f"{'-'.join(kinds)}-{os.getpid()}@{socket.gethostname()}"
+    name = worker_name(kinds)
     _sweep_while_running(
         app,
         settings,
@@ -58,6 +58,11 @@ def run_worker(settings: Settings, kinds: Sequence[Kind], concurrency: int = 1) 
     )
     worker.start()
     return int(worker.exitcode or 0)
+
+
+def worker_name(kinds: Sequence[Kind]) -> str:
+    """How this process is called as a worker of these kinds: in /readyz, in the logs, on the broker."""
+    return f"{'-'.join(kinds)}-{os.getpid()}@{socket.gethostname()}"
 
 
 def _sweep_while_running(app: Celery, settings: Settings, options: SweepOptions) -> None:

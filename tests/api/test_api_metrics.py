@@ -90,6 +90,7 @@ def test_a_worker_that_fell_silent_is_named_and_work_without_anybody_degrades(
         connection.exec_driver_sql("UPDATE workers SET seen_at = seen_at - 100")
     ready = client.get("/readyz").json
     assert [(worker["worker_id"], worker["alive"]) for worker in ready["workers"]] == [("embed-1@here", False)]
+    assert ready["kinds_without_worker"] == ["fetch", "embed", "build"]
     assert "work of the kind embed waits and no worker for it is alive" in ready["why"]
 
 

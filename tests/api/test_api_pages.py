@@ -11,7 +11,8 @@ from flask.testing import FlaskClient
 
 from api.pages import FAILURES
 from catalog.catalog import Catalog
-from catalog.entries import NewMovie, Reason
+from catalog.entries import Kind, NewMovie, Reason
+from catalog.work import Failure
 
 
 class Page(HTMLParser):
@@ -170,6 +171,17 @@ def test_a_failed_poster_is_explained_and_how_to_try_again(page: Callable[..., P
     assert "No source has a poster of it." in text
     assert "posterity retry --movie 26" in text
     assert "POST /movies/26/retry" in text
+
+
+def test_a_picture_that_could_not_be_used_is_explained_beside_the_poster_that_was_kept(
+    page: Callable[..., Page], catalog: Catalog
+) -> None:
+    catalog.work.renew([1])
+    claim = catalog.work.claim(Kind.FETCH, 1, 60)
+    catalog.work.failed(claim, [Failure(1, Reason.IMAGE_TRUNCATED, "upload:x: it ends early")])
+    text = page("/app/movies/1").text
+    assert "The picture ends too early. The poster before it was kept." in text
+    assert "embedded" in text
 
 
 def test_every_reason_a_poster_can_fail_for_is_explained() -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from config.logs import HIDDEN, JsonLines, Redacting, enter_context, log_context, secret_values
+from config.logs import HIDDEN, JsonLines, Redacting, enter_context, formatter, log_context, secret_values
 from config.settings import Settings
 
 SECRET = "a-secret-of-the-house"
@@ -45,6 +45,11 @@ def test_a_line_is_one_json_object_with_its_fields_and_those_of_its_context(writ
     assert told["process"] > 0
 
 
+def test_what_a_process_always_says_stands_in_every_line(written: Callable[..., str]) -> None:
+    line = written(formatter(Settings(log_format="json"), worker_id="embed-1@here"), lambda log: log.error("x"))
+    assert json.loads(line)["worker_id"] == "embed-1@here"
+
+
 def test_a_context_ends_with_its_block_and_the_next_request_begins_anew(written: Callable[..., str]) -> None:
     with log_context(request_id="r1"):
         pass
@@ -67,9 +72,9 @@ def test_an_exception_stays_within_its_line(written: Callable[..., str]) -> None
     assert "ValueError: first\nsecond" in json.loads(line)["exception"]
 
 
-@pytest.mark.parametrize("formatter", [JsonLines, Redacting])
+@pytest.mark.parametrize("form", [JsonLines, Redacting])
 def test_no_secret_leaves_whichever_part_of_the_line_it_stands_in(
-    formatter: type[Redacting], written: Callable[..., str]
+    form: type[Redacting], written: Callable[..., str]
 ) -> None:
     def tell(log: logging.Logger) -> None:
         try:
@@ -77,7 +82,7 @@ def test_no_secret_leaves_whichever_part_of_the_line_it_stands_in(
         except ValueError:
             log.exception("asked with %s", SECRET, extra={"url": f"http://u:{SECRET}@host"})
 
-    line = written(formatter([SECRET]), tell)
+    line = written(form([SECRET]), tell)
     assert SECRET not in line
     assert line.count(HIDDEN) >= 3
 
@@ -93,6 +98,12 @@ def test_the_secrets_are_the_tokens_and_the_passwords_within_addresses() -> None
     )
     assert set(secret_values(settings)) == {"t" * 32, "tmdb-token", "p@ss:word", "redis-password"}
     assert secret_values(Settings()) == []
+
+
+def test_a_password_written_for_an_address_is_hidden_in_clear_too(written: Callable[..., str]) -> None:
+    settings = Settings(database_url="postgresql+psycopg://posterity:pass%2Fword@host/db")
+    for told in ("pass%2Fword", "pass/word"):
+        assert told not in written(formatter(settings), lambda log, told=told: log.error("with %s", told))  # type: ignore[misc]
 
 
 def test_text_for_people_ends_with_what_the_line_belongs_to(written: Callable[..., str]) -> None:

@@ -4,21 +4,21 @@ import http.client
 import json
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Any, Self
 
 ANSWER_WITHIN_S = 30.0
-THREADS = 10
+THREADS = 40  # so many that the rate holds while answers take half a second and more
 
 
 @dataclass(frozen=True)
 class Question:
-    """What is asked: method, path, JSON body."""
+    """What is asked: path, and for a POST the JSON body, made anew from the number of the request."""
 
     path: str
-    body: Any = None
+    body: Callable[[int], Any] | None = None
 
     @property
     def method(self) -> str:
@@ -34,6 +34,8 @@ class Load:
     per_s: float = 50.0
     seconds: list[float] = field(default_factory=list)
     failures: list[str] = field(default_factory=list)
+    posted: int = 0
+    took_s: float = 0.0
 
     def __enter__(self) -> Self:
         self._stop, self._lock = threading.Event(), threading.Lock()
@@ -49,6 +51,7 @@ class Load:
         self._stop.set()
         for thread in self._threads:
             thread.join()
+        self.took_s = time.monotonic() - self._began
 
     @property
     def count(self) -> int:
@@ -64,19 +67,20 @@ class Load:
             if self._stop.wait(max(0.0, self._began + number / self.per_s - time.monotonic())):
                 break
             connection = kept or http.client.HTTPConnection("127.0.0.1", self.port, timeout=ANSWER_WITHIN_S)
-            open_after = self._ask(connection, self.questions[number % len(self.questions)], keeps)
+            open_after = self._ask(connection, number, keeps)
             kept = connection if keeps and open_after else None
             if kept is None:
                 connection.close()
         if kept:
             kept.close()
 
-    def _ask(self, connection: http.client.HTTPConnection, question: Question, keeps: bool) -> bool:
+    def _ask(self, connection: http.client.HTTPConnection, number: int, keeps: bool) -> bool:
         """One request; True when its connection can be used again."""
+        question = self.questions[number % len(self.questions)]
         began = time.monotonic()
         headers = {"Content-Type": "application/json"} if question.body is not None else {}
         headers |= {} if keeps else {"Connection": "close"}
-        body = None if question.body is None else json.dumps(question.body)
+        body = None if question.body is None else json.dumps(question.body(number))
         try:
             connection.request(question.method, question.path, body, headers)
             answer = connection.getresponse()
@@ -89,6 +93,7 @@ class Load:
         else:
             with self._lock:
                 self.seconds.append(time.monotonic() - began)
+                self.posted += question.body is not None
         return not answer.will_close
 
     def _note(self, question: Question, what: str) -> None:

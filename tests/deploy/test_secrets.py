@@ -20,13 +20,13 @@ def run(repo: Path, folder: Path) -> "subprocess.CompletedProcess[str]":
     return subprocess.run([repo / "deploy" / "make-secrets", folder], capture_output=True, text=True, check=False)
 
 
-def test_nobody_else_can_enter_the_folder_and_containers_can_read_the_files(
+def test_nobody_else_can_enter_the_folder_containers_can_read_the_files_and_the_owner_may_change_them(
     make: "subprocess.CompletedProcess[str]", tmp_path: Path
 ) -> None:
     assert make.returncode == 0, make.stderr
     folder = tmp_path / "secrets"
     assert stat.S_IMODE(folder.stat().st_mode) == 0o700
-    assert {stat.S_IMODE(path.stat().st_mode) for path in folder.iterdir()} == {0o444}
+    assert {stat.S_IMODE(path.stat().st_mode) for path in folder.iterdir()} == {0o644}
     assert [path.name for path in tmp_path.iterdir()] == ["secrets"], "nothing is left beside it"
 
 
