@@ -78,10 +78,10 @@ class Sources:
         return self._set(name, poster_sources.c.state != Health.STOPPED, values)
 
     def stopped(self, name: str, why: str, until: float) -> bool:
-        """The source refuses us; True when this is news."""
-        news = self.get(name).state != Health.STOPPED
-        self._set(name, poster_sources.c.name == name, {"state": Health.STOPPED, "why": why, "until": until})
-        return news
+        """The source refuses us; True for the one caller to whom this is news."""
+        values = {"state": Health.STOPPED, "why": why, "until": until}
+        news = self._set(name, poster_sources.c.state != Health.STOPPED, values)
+        return news or not self._set(name, poster_sources.c.state == Health.STOPPED, values)
 
     def take_probe(self, name: str) -> bool:
         """True for the one caller that may ask a source whose waiting time is over; the others wait a little more."""

@@ -6,6 +6,8 @@ index for itself; WEB_CONCURRENCY=2 makes two.
 
 import os
 import shutil
+import subprocess
+import sys
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -53,6 +55,36 @@ logconfig_dict = {
     "root": {"level": "WARNING"},
     "loggers": {"gunicorn.error": {"level": "INFO", "handlers": ["stderr"], "propagate": False}},
 }
+
+
+# Asked in a process of its own, since this one keeps the modules that it has once imported. It answers in words, for
+# gunicorn may collect the exit status before we can.
+_TRY = """
+try:
+    from api.app import create_app
+    create_app()
+except BaseException as err:
+    print(f"{type(err).__name__}: {err}")
+else:
+    print("ready")
+"""
+
+
+def when_ready(server: Any) -> None:
+    """Makes SIGHUP harmless: gunicorn ends the old processes, and itself, when the new ones cannot start."""
+    reload = server.reload
+
+    def reload_if_it_can() -> None:
+        alone = {key: value for key, value in os.environ.items() if key != _MULTIPROCESS}  # it is not to be counted
+        words = [sys.executable, "-c", _TRY]
+        tried = subprocess.run(words, env=alone, capture_output=True, text=True, check=False)  # noqa: S603 - all ours
+        said = (tried.stdout or tried.stderr).strip().splitlines()[-1:]
+        if said == ["ready"]:
+            reload()
+        else:
+            server.log.error("not reloaded, the processes of before go on: %s", *said or ["no answer"])
+
+    server.reload = reload_if_it_can
 
 
 def post_worker_init(worker: Any) -> None:

@@ -65,3 +65,19 @@ def test_a_refusal_is_not_turned_into_an_outage_by_a_late_answer(catalog: Catalo
     assert not catalog.sources.stopped("tmdb", "the token is refused", clock.now + 900), "only news is reported"
     catalog.sources.waiting("tmdb", "no answer", clock.now + 5)
     assert catalog.sources.get("tmdb").state == Health.STOPPED
+
+
+def test_of_many_who_are_refused_at_once_one_alone_has_the_news(catalog: Catalog) -> None:
+    news: list[bool] = []
+    together = threading.Barrier(8)
+
+    def refused() -> None:
+        together.wait(30)
+        news.append(catalog.sources.stopped("tmdb", "the token is refused", 9e9))
+
+    threads = [threading.Thread(target=refused) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(news) == [False] * 7 + [True]

