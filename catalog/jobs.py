@@ -6,19 +6,17 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Row, and_, case, func, insert, or_, select, update
+from sqlalchemy import Connection, and_, case, func, insert, or_, select, update
 from sqlalchemy.exc import IntegrityError
 
 from catalog.database import Database
 from catalog.entries import MAX_ATTEMPTS, Job, Reason, State
 from catalog.errors import JobRunning, LeaseLost, UnknownJob
-from catalog.pace import Pace, pace_of
-from catalog.schema import job_movies, jobs, poster_work
+from catalog.job_rows import DONE, job_of
+from catalog.schema import job_movies, jobs
 
 BUILD_KINDS = ("train", "rebuild")
-DONE = "done"
 MOST_ASKING, MOST_ASKED_ABOUT = 20, 500  # jobs named in one log line, and movies looked up for it
-LATELY_S = 60.0  # over which the rate of an `add` job is taken
 
 
 def open_job(connection: Connection, kind: str, now: float, lease_s: float = 0.0, request_id: str | None = None) -> str:
@@ -76,7 +74,7 @@ class Jobs:
             row = connection.execute(select(jobs).where(jobs.c.job_id == job_id)).first()
             if row is None:
                 raise UnknownJob(job_id)
-            return _job(connection, row)
+            return job_of(connection, row)
 
     def newest(self, limit: int = 50, before: str = "", kind: str = "") -> list[Job]:
         """The newest jobs, newest first.
@@ -93,7 +91,7 @@ class Jobs:
         with self._database.read() as connection:
             if before:
                 query = query.where(_older(connection, before))
-            return [_job(connection, row) for row in connection.execute(query).all()]
+            return [job_of(connection, row) for row in connection.execute(query).all()]
 
     def asking(self, movie_ids: Sequence[int]) -> Asking:
         """Who asked for these movies' posters."""
@@ -148,7 +146,7 @@ class Jobs:
         with self._database.write() as connection:
             claimed = update(jobs).where(jobs.c.job_id.in_(select(oldest.c.job_id))).values(values).returning(jobs)
             row = connection.execute(claimed).first()
-            return None if row is None else _job(connection, row)
+            return None if row is None else job_of(connection, row)
 
     def keep(self, job: Job, lease_s: float, progress: Mapping[str, Any]) -> None:
         """Extends the lease and stores how far the job is.
@@ -201,7 +199,7 @@ class Jobs:
     def _first(self, query: Any) -> Job | None:
         with self._database.read() as connection:
             row = connection.execute(query.limit(1)).first()
-            return None if row is None else _job(connection, row)
+            return None if row is None else job_of(connection, row)
 
     def _end(self, job: Job, values: dict[str, Any]) -> None:
         now = time.time()
@@ -225,57 +223,3 @@ def _older(connection: Connection, job_id: str) -> Any:
         raise UnknownJob(job_id)
     same = and_(jobs.c.created_at == row.created_at, jobs.c.job_id > job_id)
     return or_(jobs.c.created_at < row.created_at, same)
-
-
-def _job(connection: Connection, row: Row[Any]) -> Job:
-    state, progress = row.state, row.progress or {}
-    pace = Pace(None, None)
-    if row.kind == "add":
-        progress = _states_of(connection, row.job_id)
-        waiting = progress.get(State.PENDING, 0) + progress.get(State.FETCHED, 0)
-        state = State.PENDING if waiting else DONE
-        if waiting:
-            pace = pace_of(_ended_lately(connection, row), min(LATELY_S, time.time() - row.created_at), waiting)
-    elif row.token is not None and row.started_at is not None and progress.get("of"):
-        done = int(progress.get("done", 0))
-        pace = pace_of(done, time.time() - row.started_at, int(progress["of"]) - done)
-    return Job(
-        job_id=row.job_id,
-        kind=row.kind,
-        state=state,
-        running=row.token is not None,
-        attempt=row.attempt,
-        reason=row.reason,
-        detail=row.detail,
-        progress=progress,
-        result=row.result or {},
-        created_at=row.created_at,
-        finished_at=row.finished_at,
-        token=row.token,
-        started_at=row.started_at,
-        request_id=row.request_id,
-        rate_per_s=pace.rate_per_s,
-        seconds_left=pace.seconds_left,
-    )
-
-
-def _ended_lately(connection: Connection, row: Row[Any]) -> int:
-    """How many movies of an `add` job came to their end within the last minute."""
-    ended = (
-        select(func.count())
-        .select_from(poster_work)
-        .join(job_movies, job_movies.c.movie_id == poster_work.c.movie_id)
-        .where(job_movies.c.job_id == row.job_id, poster_work.c.state.in_((State.EMBEDDED, State.FAILED)))
-        .where(poster_work.c.changed_at >= max(row.created_at, time.time() - LATELY_S))
-    )
-    return int(connection.execute(ended).scalar_one())
-
-
-def _states_of(connection: Connection, job_id: str) -> dict[str, int]:
-    query = (
-        select(poster_work.c.state, func.count())
-        .join(job_movies, job_movies.c.movie_id == poster_work.c.movie_id)
-        .where(job_movies.c.job_id == job_id)
-        .group_by(poster_work.c.state)
-    )
-    return {row[0]: row[1] for row in connection.execute(query)}
