@@ -9,12 +9,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from index.attachments import NPY_HEADER, Arrays, attached_bytes, check_attached
 from index.errors import DimensionMismatch, NothingToPublish
 from index.flat_files import file_size
 from index.spaces import SPACE_NAMES, Metric, SpaceInfo, SpaceName
 from index.vectors import checked_finite, checked_ids, unit_rows
-
-_NPY_HEADER = 128  # of a small .npy file
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +45,7 @@ class SpaceContents:
     def size_bytes(self) -> int:
         """Bytes of the files it will make."""
         count = len(self.movie_ids)
-        return file_size(self.dimension, count) + 9 * count + 2 * _NPY_HEADER
+        return file_size(self.dimension, count) + 9 * count + 2 * NPY_HEADER
 
     def stored_blocks(self) -> Iterator[NDArray[np.float32]]:
         """The blocks as they are to be stored, each one checked.
@@ -78,20 +77,30 @@ class SnapshotContents:
     Attributes:
         spaces: each kind at most once; one without movies counts as not given.
         source: anything JSON can say, remembered in the manifest: counts, model, how far the catalog was.
+        attached: arrays that travel along, by name and array: `{"prediction": {"item_factors": float32 (n, k)}}`.
+            Of any shape, finite, of a dtype in `index.attachments.DTYPES`; names are lower case.
     """
 
     spaces: tuple[SpaceContents, ...]
     source: Mapping[str, Any] = field(default_factory=dict)
+    attached: Mapping[str, Arrays] = field(default_factory=dict)
+
+    @property
+    def size_bytes(self) -> int:
+        """Bytes of the files it will make, without the manifest."""
+        return sum(space.size_bytes for space in self.spaces) + attached_bytes(self.attached)
 
 
 def checked_contents(contents: SnapshotContents) -> list[SpaceContents]:
     """The spaces that have movies, in their fixed order, once everything that can be known before writing was checked.
 
     Raises:
-        NothingToPublish: no space has a movie. InvalidVector: ids or flags that do not fit. ValueError: a bug of the
-        caller: a kind given twice or unknown, or a source that is not JSON.
+        NothingToPublish: no space has a movie. InvalidVector: ids or flags that do not fit. InvalidAttachment: an
+        array that does not. ValueError: a bug of the caller: a kind given twice or unknown, a source that is not JSON,
+        an attachment whose name cannot be one.
     """
     json.dumps(dict(contents.source), allow_nan=False)
+    check_attached(contents.attached)
     names = [space.name for space in contents.spaces]
     if len(set(names)) != len(names) or not set(names) <= set(SPACE_NAMES):
         raise ValueError(f"spaces {names}: each of {SPACE_NAMES} at most once")

@@ -84,6 +84,14 @@ class BadRecord(InvalidVector):
         self.why = why
 
 
+class InvalidAttachment(VectorIndexError):
+    """An array that must not get into a snapshot."""
+
+    def __init__(self, name: str, array: str, why: str) -> None:
+        super().__init__(f"attachment {name}.{array}: {why}; compute it again")
+        self.name, self.array, self.why = name, array, why
+
+
 class SnapshotError(VectorIndexError):
     """A snapshot cannot be published, opened or gone back to."""
 
@@ -99,9 +107,10 @@ class SnapshotCorrupt(SnapshotError):
 class SnapshotVersion(SnapshotError):
     """A snapshot of a format that this version of Posterity does not read."""
 
-    def __init__(self, found: object, supported: int) -> None:
-        super().__init__(f"snapshot format {found!r} is not format {supported}, which this version reads; rebuild")
-        self.found, self.supported = found, supported
+    def __init__(self, found: object, supported: Sequence[int]) -> None:
+        read = " or ".join(map(str, supported))
+        super().__init__(f"snapshot format {found!r} is not format {read}, which this version reads; rebuild")
+        self.found, self.supported = found, tuple(supported)
 
 
 class NothingToPublish(SnapshotError):

@@ -1,4 +1,7 @@
-"""The manifest of a snapshot: what its files must be. JSON, format 1, written when everything else is on the disk."""
+"""The manifest of a snapshot: what its files must be. JSON, written when everything else is on the disk.
+
+Format 1, or 2 when arrays are attached: a program that knows only the first then says so, and serves older versions.
+"""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -9,11 +12,13 @@ import faiss
 import numpy as np
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from index.attachments import NAME, ArrayInfo, attached_file, is_name
 from index.durable import FileDigest
 from index.errors import SnapshotCorrupt, SnapshotVersion
 from index.spaces import SPACE_NAMES, SpaceInfo, SpaceName
 
-FORMAT = 1
+FORMATS = (1, 2)
+_ATTACHING = 2
 MANIFEST = "manifest.json"
 MAX_BYTES = 1 << 20  # a manifest has a few kilobytes
 
@@ -31,11 +36,13 @@ class Manifest(BaseModel):
         source: what the publisher wants to remember: counts, model, how far the catalog was.
         recall: by space, the share of the ten nearest by brute force that the index found, measured at publication on
             twenty of its movies; None in versions that were published before this was measured.
+        attached: by name and array, dtype and shape of the arrays that travel along; None where there are none, which
+            is format 1.
     """
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
 
-    format: Literal[1] = 1
+    format: Literal[1, 2] = 1
     generation: int = Field(ge=1)
     created_at: AwareDatetime
     spaces: dict[SpaceName, SpaceInfo] = Field(min_length=1)
@@ -43,6 +50,7 @@ class Manifest(BaseModel):
     versions: dict[str, str]
     source: dict[str, Any]
     recall: dict[SpaceName, float] | None = Field(default=None, exclude_if=lambda recall: recall is None)
+    attached: dict[str, dict[str, ArrayInfo]] | None = Field(default=None, exclude_if=lambda attached: attached is None)
 
     @model_validator(mode="after")
     def _spaces_and_files_agree(self) -> "Manifest":
@@ -53,9 +61,28 @@ class Manifest(BaseModel):
                 if file not in self.files:
                     raise ValueError(f"space {name} lacks its file {file}")
         known = {file for name in self.spaces for file in (*required_files(name), generated_file(name))}
-        if unknown := sorted(set(self.files) - known):
+        if unknown := sorted(set(self.files) - known - set(self.attached_files)):
             raise ValueError(f"it names files that belong to no space: {', '.join(unknown)}")
         return self
+
+    @model_validator(mode="after")
+    def _attachments_and_files_agree(self) -> "Manifest":
+        if (self.format == _ATTACHING) != bool(self.attached):
+            raise ValueError(f"attached arrays are what format {_ATTACHING} has, and this is format {self.format}")
+        for name, arrays in (self.attached or {}).items():
+            if not is_name(name) or not arrays or not all(NAME.fullmatch(array) for array in arrays):
+                raise ValueError(f"{name!r} is no attachment, or its arrays have no names")
+            if any(size < 0 for info in arrays.values() for size in info.shape):
+                raise ValueError(f"attachment {name} has an array of negative size")
+        if missing := sorted(set(self.attached_files) - set(self.files)):
+            raise ValueError(f"attached arrays lack their files: {', '.join(missing)}")
+        return self
+
+    @property
+    def attached_files(self) -> dict[str, ArrayInfo]:
+        """By file, what its attached array must be."""
+        attached = self.attached or {}
+        return {attached_file(name, array): info for name in attached for array, info in attached[name].items()}
 
     @property
     def size_bytes(self) -> int:
@@ -112,8 +139,8 @@ def parse_manifest(content: bytes, path: Path) -> Manifest:
     """
     try:
         found = _Format.model_validate_json(content).format
-        if found != FORMAT:
-            raise SnapshotVersion(found, FORMAT)
+        if found not in FORMATS:
+            raise SnapshotVersion(found, FORMATS)
         return Manifest.model_validate_json(content)
     except ValidationError as err:
         first = err.errors(include_url=False, include_input=False)[0]
@@ -128,7 +155,7 @@ def new_manifest(
     files: Mapping[str, FileDigest],
     source: Mapping[str, Any],
 ) -> Manifest:
-    """A manifest of these files, with the versions of the libraries at hand."""
+    """A manifest of these files, with the versions of the libraries at hand; format 1, nothing attached."""
     return Manifest(
         generation=generation,
         created_at=created_at,
@@ -137,3 +164,13 @@ def new_manifest(
         versions={"faiss": str(faiss.__version__), "numpy": np.__version__},
         source=dict(source),
     )
+
+
+def with_attached(
+    manifest: Manifest, attached: Mapping[str, Mapping[str, ArrayInfo]], files: Mapping[str, FileDigest]
+) -> Manifest:
+    """The manifest with these arrays attached, whose files are `files`; the same one when there are none."""
+    if not attached:
+        return manifest
+    infos = {name: dict(arrays) for name, arrays in attached.items()}
+    return Manifest(**{**dict(manifest), "format": _ATTACHING, "files": {**manifest.files, **files}, "attached": infos})

@@ -4,7 +4,7 @@ import errno
 import hashlib
 import logging
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from index.attachments import Arrays, array_info, attached_file
 from index.contents import SnapshotContents, SpaceContents, checked_contents, npy_bytes
 from index.durable import (
     FileDigest,
@@ -26,7 +27,7 @@ from index.errors import NoSpace, SnapshotCorrupt
 from index.flat_files import write_flat
 from index.layout import Current, generations, move_current, temporary_folder, version_folder
 from index.locking import publish_lock
-from index.manifest import MANIFEST, Manifest, generated_file, ids_file, index_file, new_manifest
+from index.manifest import MANIFEST, Manifest, generated_file, ids_file, index_file, new_manifest, with_attached
 from index.pruning import prune, remove_leftovers, remove_version
 from index.verification import verify_apart
 from index.versions import served_generation
@@ -59,6 +60,7 @@ def publish(root: Path, contents: SnapshotContents, progress: Progress | None = 
 
     Raises:
         NothingToPublish: no space has a movie. InvalidVector: a vector that must not get in, named by its movie.
+        InvalidAttachment: an array that must not get in, named.
         PublishBusy: another rebuild or a rollback is running. NoSpace: the disk is too full.
         SnapshotCorrupt: what was read back is not what was written. OSError: the disk failed.
     """
@@ -67,7 +69,7 @@ def publish(root: Path, contents: SnapshotContents, progress: Progress | None = 
     root.mkdir(parents=True, exist_ok=True)
     with publish_lock(root):
         remove_leftovers(root)
-        needed = int(ROOM * sum(space.size_bytes for space in spaces))
+        needed = int(ROOM * contents.size_bytes)
         if free_bytes(root) < needed:
             _prune(root)
         if free_bytes(root) < needed:
@@ -97,6 +99,7 @@ def _make(draft: _Draft, spaces: list[SpaceContents], contents: SnapshotContents
         files |= _write_space(draft.folder, space, report)
     infos = {space.name: space.info for space in spaces}
     manifest = new_manifest(draft.generation, datetime.now(UTC), infos, files, contents.source)
+    manifest = _attach(draft.folder, manifest, contents.attached)
     report("verify", 0, 1)
     manifest = manifest.model_copy(update={"recall": verify_apart(draft.folder, manifest)})
     report("publish", 0, 1)
@@ -118,6 +121,16 @@ def _write_space(folder: Path, space: SpaceContents, report: Progress) -> dict[s
     for file, array in arrays.items():
         files[file] = write_durably(folder / file, [npy_bytes(array)])
     return files
+
+
+def _attach(folder: Path, manifest: Manifest, attached: Mapping[str, Arrays]) -> Manifest:
+    files: dict[str, FileDigest] = {}
+    for name, arrays in attached.items():
+        for key, array in arrays.items():
+            file = attached_file(name, key)
+            files[file] = write_durably(folder / file, [npy_bytes(np.ascontiguousarray(array))])
+    infos = {name: {key: array_info(array) for key, array in arrays.items()} for name, arrays in attached.items()}
+    return with_attached(manifest, infos, files)
 
 
 def _told(space: SpaceContents, report: Progress) -> Iterator[NDArray[np.float32]]:

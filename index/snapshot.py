@@ -2,11 +2,13 @@
 
 from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+from index.attachments import Arrays, attached_file, open_array
 from index.durable import digest_of
 from index.errors import NoSuchSpace, SnapshotCorrupt, VectorIndexError
 from index.flat import FlatSpace, Kind, Neighbour
@@ -27,14 +29,24 @@ class Space(Protocol):
     def vector(self, movie_id: int) -> NDArray[np.float32]:
         """The movie's vector as it is stored, float32 (d,)."""
 
+    def vectors(self, movie_ids: NDArray[np.int64]) -> tuple[NDArray[np.bool_], NDArray[np.float32]]:
+        """Which of these movies have a vector here, bool (m,), and the vectors of those, float32 (found, d)."""
+
     def is_generated(self, movie_id: int) -> bool:
         """True when the movie's vector is that of a title card."""
 
-    def search_movie(self, movie_id: int, k: int, kind: Kind = "same") -> list[Neighbour]:
+    def search_movie(self, movie_id: int, k: int, kind: Kind = "same", debias: float = 0.0) -> list[Neighbour]:
         """The movies nearest to this one, without itself, best first."""
 
-    def search_vector(self, vector: NDArray[np.float32], k: int, kind: Kind = "any") -> list[Neighbour]:
-        """The movies nearest to a vector, best first."""
+    def search_vector(
+        self,
+        vector: NDArray[np.float32],
+        k: int,
+        kind: Kind = "any",
+        debias: float = 0.0,
+        exclude: NDArray[np.int64] | None = None,
+    ) -> list[Neighbour]:
+        """The movies nearest to a vector, without those excluded, best first."""
 
 
 class Snapshot:
@@ -44,9 +56,12 @@ class Snapshot:
         generation: its number, the `X-Index-Version` of every answer from it. manifest: what it was published as.
     """
 
-    def __init__(self, manifest: Manifest, spaces: Mapping[SpaceName, Space]) -> None:
+    def __init__(
+        self, manifest: Manifest, spaces: Mapping[SpaceName, Space], attached: Mapping[str, Arrays] | None = None
+    ) -> None:
         self.manifest = manifest
         self._spaces = dict(spaces)
+        self._attached = dict(attached or {})
 
     @classmethod
     def open(cls, folder: Path, manifest: Manifest | None = None) -> "Snapshot":
@@ -63,7 +78,8 @@ class Snapshot:
         """
         manifest = manifest or read_manifest(folder)[0]
         _verify_files(folder, manifest)
-        return cls(manifest, {name: _open_space(folder, info, manifest) for name, info in manifest.spaces.items()})
+        spaces = {name: _open_space(folder, info, manifest) for name, info in manifest.spaces.items()}
+        return cls(manifest, spaces, _open_attached(folder, manifest))
 
     @property
     def generation(self) -> int:
@@ -80,29 +96,42 @@ class Snapshot:
             raise NoSuchSpace(name, tuple(self._spaces))
         return self._spaces[name]
 
+    def attached(self, name: str) -> Arrays | None:
+        """The arrays that were published under this name, mapped and read-only; None when there are none.
+
+        Their dtypes and shapes are those the manifest states, and they are finite; what they mean is the publisher's.
+        """
+        return self._attached.get(name)
+
     def has(self, by: SpaceName, movie_id: int) -> bool:
         """True when the movie can be asked about by this kind; False too when the snapshot lacks the kind."""
         return by in self._spaces and self._spaces[by].has(movie_id)
 
-    def similar(self, by: SpaceName, movie_id: int, k: int, kind: Kind = "same") -> list[Neighbour]:
+    def similar(
+        self, by: SpaceName, movie_id: int, k: int, kind: Kind = "same", debias: float = 0.0
+    ) -> list[Neighbour]:
         """The movies most similar to this one, without itself, best first, ties by movie_id.
 
         Args:
             by: looks alike or liked alike. movie_id: asked about. k: how many, taken as 1..400.
             kind: among which; `same` answers real posters with real ones and title cards with title cards.
+            debias: 0 to 1, how much of the popularity is taken out: scores are `q . v / ||v||^debias`. Without effect
+                where the space is one of cosines.
 
         Raises:
             NoSuchSpace: this version was published without that kind. NotInIndex: the movie has no vector in it.
+            ValueError: `debias` out of range, or a kind that the space does not know.
         """
-        return self.space(by).search_movie(movie_id, k, kind)
+        return self.space(by).search_movie(movie_id, k, kind, debias)
 
 
 def anonymous_bytes(manifest: Manifest) -> int:
-    """Memory that a loaded snapshot takes for itself, for ids, their order and flags.
+    """Memory that a loaded snapshot takes for itself: ids, their order and flags; for inner products lengths too.
 
-    The vectors are mapped files: the kernel shares them between processes and may drop them at any time.
+    The vectors and the attached arrays are mapped files: the kernel shares them between processes and may drop them at
+    any time.
     """
-    return sum(32 * info.count for info in manifest.spaces.values())
+    return sum((48 if info.metric == "inner_product" else 32) * info.count for info in manifest.spaces.values())
 
 
 def _verify_files(folder: Path, manifest: Manifest) -> None:
@@ -134,6 +163,15 @@ def _open_space(folder: Path, info: SpaceInfo, manifest: Manifest) -> Space:
         raise
     except VectorIndexError as err:
         raise SnapshotCorrupt(folder, f"its {info.name} vectors are not usable: {err}") from err
+
+
+def _open_attached(folder: Path, manifest: Manifest) -> dict[str, Arrays]:
+    return {
+        name: MappingProxyType(
+            {key: open_array(folder / attached_file(name, key), info) for key, info in infos.items()}
+        )
+        for name, infos in (manifest.attached or {}).items()
+    }
 
 
 def _array(path: Path, dtype: np.dtype[Any], count: int) -> NDArray[Any]:

@@ -11,7 +11,7 @@ from index.errors import IndexNotReady, NoSuchSpace, NotInIndex, SnapshotCorrupt
 from index.live import LiveSnapshot
 from index.manifest import read_manifest
 from index.publishing import publish
-from index.snapshot import Snapshot
+from index.snapshot import Snapshot, anonymous_bytes
 
 pytestmark = pytest.mark.usefixtures("verified_here")
 FILES = [
@@ -208,3 +208,15 @@ def test_a_snapshot_is_asked_by_kind_and_movie(two):
         snapshot.similar("poster", 4, 10)
     assert len(snapshot.similar("poster", 3, 10, "generated")) == 7
     assert snapshot.space("ratings").info.metric == "inner_product"
+
+
+def test_the_memory_asked_for_covers_the_arrays_that_are_kept(two):
+    root, _ = two
+    snapshot = Snapshot.open(root / "v00000002")
+    poster, ratings = snapshot.space("poster"), snapshot.space("ratings")
+    ratings.search_movie(4, 1, debias=0.5)
+    kept = [vars(part) for part in (poster._rows, ratings._rows, ratings._scan)]
+    arrays = [value for part in kept for value in part.values() if isinstance(value, np.ndarray)]
+    arrays += [poster._generated, *poster._filter._kinds.values(), ratings._scan._remembered[1]]
+    assert sum(array.nbytes for array in arrays) == 27 * 40 + 40 * 30
+    assert sum(array.nbytes for array in arrays) <= anonymous_bytes(snapshot.manifest) <= 2**12

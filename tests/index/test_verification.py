@@ -1,5 +1,8 @@
+import numpy as np
 import pytest
 
+from index.contents import SnapshotContents
+from index.durable import digest_of
 from index.errors import SnapshotCorrupt
 from index.flat import FlatSpace, Neighbour
 from index.manifest import read_manifest
@@ -24,6 +27,19 @@ def test_a_damaged_version_fails_in_its_own_process_with_the_file_named(folder, 
     with pytest.raises(SnapshotCorrupt, match=r"ratings\.faiss.*sha256") as raised:
         verify_apart(folder)
     assert "\n" not in str(raised.value)
+
+
+def test_attached_arrays_are_verified_in_the_process_of_its_own(tmp_path, contents, overwrite):
+    attached = {"prediction": {"about": np.ones(5)}}
+    publish(tmp_path, SnapshotContents(contents().spaces, {}, attached))
+    folder = tmp_path / "v00000001"
+    assert verify_apart(folder) == {"poster": 1.0, "ratings": 1.0}
+    path = folder / "prediction.about.npy"
+    overwrite(path, path.read_bytes()[:-8] + np.array(np.nan).tobytes())
+    manifest = read_manifest(folder)[0]
+    lying = manifest.model_copy(update={"files": {**manifest.files, path.name: digest_of(path)}})
+    with pytest.raises(SnapshotCorrupt, match=r"prediction\.about\.npy: it holds NaN"):
+        verify_apart(folder, lying)
 
 
 def test_answers_that_differ_from_brute_force_are_found(folder, monkeypatch):

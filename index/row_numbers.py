@@ -1,0 +1,39 @@
+"""From a movie's id to the number of its row: the one place that knows the order of a space's rows."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+class RowNumbers:
+    """The rows of a space's movies; think of a dict from movie_id to row that also takes many ids at once.
+
+    Args:
+        movie_ids: int64 (n,), unique, in the order of the rows; kept, not copied.
+
+    Memory: 24 bytes per movie, with the ids.
+    """
+
+    def __init__(self, movie_ids: NDArray[np.int64]) -> None:
+        self.movie_ids = movie_ids
+        self._order = np.argsort(movie_ids, kind="stable")
+        self._ordered_ids = movie_ids[self._order]
+
+    def of(self, movie_id: int) -> int | None:
+        """The movie's row, or None when it has none."""
+        place = int(np.searchsorted(self._ordered_ids, movie_id))
+        if place == len(self._ordered_ids) or self._ordered_ids[place] != movie_id:
+            return None
+        return int(self._order[place])
+
+    def of_many(self, movie_ids: NDArray[np.int64]) -> tuple[NDArray[np.bool_], NDArray[np.int64]]:
+        """Which of these movies have a row, bool (m,), and the rows of those, int64 (found,), in the order asked.
+
+        Args:
+            movie_ids: int64 (m,), any numbers, also several times the same.
+        """
+        if not len(self._ordered_ids):
+            return np.zeros(len(movie_ids), dtype=np.bool_), np.empty(0, dtype=np.int64)
+        places = np.searchsorted(self._ordered_ids, movie_ids)
+        places[places == len(self._ordered_ids)] = 0  # behind the last: compared with any id, it differs
+        found: NDArray[np.bool_] = self._ordered_ids[places] == movie_ids
+        return found, self._order[places[found]]
