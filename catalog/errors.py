@@ -1,5 +1,9 @@
 """What can go wrong with the catalog; the messages are one line and name the row or the file."""
 
+from collections.abc import Sequence
+
+SHOWN = 20  # ids named in one message
+
 
 class CatalogError(Exception):
     """Root of the catalog's errors."""
@@ -11,6 +15,16 @@ class UnknownMovie(CatalogError):
     def __init__(self, movie_id: int) -> None:
         super().__init__(f"movie {movie_id} is not in the catalog")
         self.movie_id = movie_id
+
+
+class UnknownMovies(CatalogError):
+    """Some of the movies named have no entry; `movie_ids` are these."""
+
+    def __init__(self, movie_ids: Sequence[int]) -> None:
+        shown = ", ".join(map(str, movie_ids[:SHOWN])) + (", ..." if len(movie_ids) > SHOWN else "")
+        what = f"movie {shown} is" if len(movie_ids) == 1 else f"movies {shown} are"
+        super().__init__(f"{what} not in the catalog; nothing was stored: POST /movies first, or leave them out")
+        self.movie_ids = list(movie_ids)
 
 
 class NoPoster(CatalogError):

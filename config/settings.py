@@ -45,6 +45,12 @@ class Settings(BaseModel, frozen=True, extra="forbid", use_attribute_docstrings=
     weights: str = "bundled"
     "VGG16 weights: `bundled` (float16, in the package), `imagenet` (Keras' own download) or a path to .npz or .h5."
 
+    rating_vectors: Literal["auto", "ease", "als", "sgd"] = "auto"
+    (
+        "Vectors behind `by=ratings`: `ease` finds the best neighbours, `als` (implicit) needs little memory, `sgd` is"
+        " the article's way; `auto` takes `ease` as far as free memory goes, and training says why."
+    )
+
     admin_token: SecretStr | None = None
     "Bearer token of the admin routes, at least 32 bytes; without one those routes do not exist."
 
@@ -119,6 +125,11 @@ class Settings(BaseModel, frozen=True, extra="forbid", use_attribute_docstrings=
     def models_dir(self) -> Path:
         """Folder of the trained rating models."""
         return self.data_dir / "models"
+
+    @property
+    def vectors_asked(self) -> Literal["ease", "als", "sgd"] | None:
+        """The method of the rating vectors that somebody wants, or None for the best."""
+        return None if self.rating_vectors == "auto" else self.rating_vectors
 
     @property
     def source_specs(self) -> list[str]:

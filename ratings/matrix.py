@@ -54,6 +54,12 @@ class RatingsMatrix:
         return np.bincount(self.user_items.indices, minlength=len(self.movie_ids)).astype(np.int64)
 
     @property
+    def ratings_per_user(self) -> NDArray[np.int64]:
+        """Ratings of each user: int64 (n_users,)."""
+        counts: NDArray[np.int64] = np.diff(self.user_items.indptr).astype(np.int64)
+        return counts
+
+    @property
     def sparsity(self) -> float:
         """Share of the cells that hold a rating, in [0, 1]."""
         cells = len(self.user_ids) * len(self.movie_ids)

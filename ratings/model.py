@@ -13,9 +13,12 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from ratings.biases import DAMPING
 from ratings.errors import ModelCorrupt, UnknownUser, UnratedMovie
+from ratings.folding import ItemSide
 
-FORMAT = 1
+FORMAT = 2  # 1 had no vectors of its own
+LEAST_REGULARIZATION = 1e-4  # of a user folded in, where training had none: a ridge regression needs some
 ARRAYS, DESCRIPTION = "arrays.npz", "model.json"
 NAMES = (
     "user_ids",
@@ -25,18 +28,20 @@ NAMES = (
     "item_biases",
     "user_factors",
     "item_factors",
+    "vectors",
 )
 
 
 @dataclass(frozen=True, slots=True)
 class FactorModel:
-    """Explicit factors of users and movies.
+    """What was learned from ratings: explicit factors to predict stars with, and vectors to find neighbours by.
 
     Attributes:
         mu: mean of all ratings in stars. scale: least and greatest rating found, in stars.
         user_ids, movie_ids: int64, sorted: whose rows these are. n_ratings: int64 (n_movies,).
         user_biases, item_biases: float32 (n,). user_factors, item_factors: float32 (n, factors), not normalised.
-        options: how it was fitted. metrics: counts, errors and the learning curve; plain numbers.
+        vectors: float32 (n_movies, d), for inner products (`ratings.vectors`).
+        options: how both were fitted. metrics: counts, errors, learning curve, what the vectors are; plain values.
     """
 
     mu: float
@@ -48,6 +53,7 @@ class FactorModel:
     item_biases: NDArray[np.float32]
     user_factors: NDArray[np.float32]
     item_factors: NDArray[np.float32]
+    vectors: NDArray[np.float32]
     options: Mapping[str, Any]
     metrics: Mapping[str, Any]
 
@@ -65,6 +71,18 @@ class FactorModel:
         affinity = float(self.user_factors[u] @ self.item_factors[i])
         stars = self.mu + float(self.user_biases[u]) + float(self.item_biases[i]) + affinity
         return min(max(stars, self.scale[0]), self.scale[1])
+
+    def item_side(self) -> ItemSide:
+        """The movies' half, that users are folded into."""
+        return ItemSide(
+            self.movie_ids,
+            self.item_biases,
+            self.item_factors,
+            self.mu,
+            self.scale,
+            factor_regularization=float(self.options["factors"]["regularization"]) or LEAST_REGULARIZATION,
+            bias_damping=DAMPING,
+        )
 
     def save(self, folder: Path) -> None:
         """Writes the folder whole or not at all; it must not exist yet.

@@ -1,71 +1,51 @@
 """Explicit factors by stochastic gradient descent: `mu + b_u + b_i + x_u . y_i`, seeded and reproducible.
 
-One thread: the same ratings, options and machine give the same numbers bit for bit.
+The same ratings, options and machine give the same numbers bit for bit: with few ratings because there is one thread,
+with many because the threads never touch the same user or movie (`ratings.blocks`), however many threads there are.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from typing import Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
-from ratings.errors import FitDiverged, NothingToFit
-from ratings.kernels import sgd_epoch, squared_error
+from ratings.errors import NothingToFit
+from ratings.factors import Factors
+from ratings.kernels import Stored
+from ratings.learner import Learner
 from ratings.matrix import RatingsMatrix
-from ratings.splits import validation_split
+from ratings.methods import scale_of
+from ratings.options import ACCURATE, FactorOptions
+from ratings.passes import stored
+from ratings.splits import Split, validation_split
+
+__all__ = ["ACCURATE", "EpochReport", "FactorOptions", "Factors", "Fit", "Progress", "fit_on_split", "fit_sgd"]
 
 MIN_RATINGS = 10  # fewer cannot be split into training and validation
-EXPLODED_RMSE = 100.0  # stars; the scale is 0.5 to 5
-
-
-@dataclass(frozen=True, slots=True)
-class FactorOptions:
-    """How to fit. The defaults are the best of `benchmarks/neighbours.py` on its validation split.
-
-    Attributes:
-        factors: numbers per user and per movie. learning_rate: step per rating. regularization: L2 weight.
-        max_epochs: passes over the ratings at most. patience: epochs without a better validation error before it stops.
-        validation_share: share of the ratings that decide when to stop; they are learned from afterwards.
-        seed: of the start values, the split and the order.
-    """
-
-    factors: int = 128
-    learning_rate: float = 0.005
-    regularization: float = 0.06
-    max_epochs: int = 150
-    patience: int = 5
-    validation_share: float = 0.1
-    seed: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class EpochReport:
-    """How far a fit is; errors in stars."""
+    """How far a fit is; errors in stars.
+
+    In the phase "final", which learns from all ratings, the validation error is the one that the search met in this
+    epoch, or NaN where there was no search; `max_epochs` is then the number of epochs that was found best.
+    """
 
     epoch: int
     max_epochs: int
     train_rmse: float
     validation_rmse: float
-
-
-@dataclass(slots=True)
-class Factors:
-    """Biases and factors in the rows of one matrix: float32 (n_users,), (n_movies,), (n_users, f), (n_movies, f)."""
-
-    mu: float
-    user_biases: NDArray[np.float32]
-    item_biases: NDArray[np.float32]
-    user_factors: NDArray[np.float32]
-    item_factors: NDArray[np.float32]
-
-    def arrays(self) -> tuple[NDArray[np.float32], ...]:
-        """The four arrays in the kernels' order."""
-        return self.user_biases, self.item_biases, self.user_factors, self.item_factors
+    phase: Literal["search", "final"] = "search"
 
 
 @dataclass(frozen=True, slots=True)
 class Fit:
-    """A finished fit: the factors, the epoch they come from, the learning curve, and whether it was stopped by hand."""
+    """A finished fit: the factors, the epoch they come from, the learning curve, and whether it was stopped by hand.
+
+    The curve is that of the search; empty where `validation_share` is 0.
+    """
 
     factors: Factors
     best_epoch: int
@@ -74,83 +54,96 @@ class Fit:
 
 
 Progress = Callable[[EpochReport], None]
-Triples = tuple[NDArray[np.int32], NDArray[np.int32], NDArray[np.float32]]
 
 
 def fit_sgd(matrix: RatingsMatrix, options: FactorOptions, progress: Progress | None = None) -> Fit:
     """Finds the number of epochs on a validation split, then fits that long on all ratings.
 
-    Ctrl-C ends the search with the best epoch so far, and says so in the result.
+    Ctrl-C at any time ends it with the best factors so far, those of the search's best epoch, and says so in the
+    result; before the first epoch is over there are none, and KeyboardInterrupt goes on to the caller.
+
+    Memory: from `parallel_from` ratings on some 10 bytes each beside the matrix, and the factors twice.
 
     Raises:
         NothingToFit: fewer than 10 ratings. FitDiverged: the error is no longer a number, or grew beyond reason.
     """
-    triples = matrix.triples()
-    if len(triples[2]) < MIN_RATINGS:
-        raise NothingToFit(f"{len(triples[2])} ratings are too few to learn from; import at least {MIN_RATINGS}")
-    held_out = validation_split(len(triples[2]), options.validation_share, options.seed)
-    train, validation = _part(triples, ~held_out), _part(triples, held_out)
-    curve, interrupted = _search(matrix, train, validation, options, progress)
-    best = min(curve, key=lambda report: report.validation_rmse).epoch if curve else 1
-    factors = _fit_epochs(matrix, triples, options, best)
-    return Fit(factors, best, tuple(curve), interrupted)
-
-
-def _search(
-    matrix: RatingsMatrix, train: Triples, validation: Triples, options: FactorOptions, progress: Progress | None
-) -> tuple[list[EpochReport], bool]:
-    """The learning curve until validation stops improving; and whether it was interrupted."""
-    factors, draw = _start(matrix, train, options)
-    curve: list[EpochReport] = []
+    _check_enough(matrix)
+    scale = scale_of(matrix.user_items.data)
+    if options.validation_share == 0:
+        return _without_search(Learner(matrix, None, scale, options), progress or _silent)
+    held_out = validation_split(len(matrix), options.validation_share, options.seed)
+    found = _search(Learner(matrix, ~held_out, scale, options), stored(matrix, held_out), progress or _silent)
+    if found.interrupted:
+        return found
     try:
-        for epoch in range(1, options.max_epochs + 1):
-            train_rmse = _epoch(factors, train, options, draw, epoch)
-            validation_rmse = float(
-                np.sqrt(squared_error(*validation, np.float32(factors.mu), *factors.arrays()) / len(validation[2]))
-            )
-            curve.append(EpochReport(epoch, options.max_epochs, train_rmse, validation_rmse))
-            if progress is not None:
-                progress(curve[-1])
-            best = min(curve, key=lambda report: report.validation_rmse)
-            if epoch - best.epoch >= options.patience:
-                break
+        learner = Learner(matrix, None, scale, options)
+        _run(learner, found.best_epoch, found.curve, progress or _silent)
+        return replace(found, factors=learner.factors())
     except KeyboardInterrupt:
-        return curve, True
-    return curve, False
+        return replace(found, interrupted=True)
 
 
-def _fit_epochs(matrix: RatingsMatrix, triples: Triples, options: FactorOptions, epochs: int) -> Factors:
-    factors, draw = _start(matrix, triples, options)
-    for epoch in range(1, epochs + 1):
-        _epoch(factors, triples, options, draw, epoch)
-    return factors
+def fit_on_split(split: Split, options: FactorOptions, progress: Progress | None = None) -> Fit:
+    """Learns from `split.train` alone and returns the epoch with the least error on `split.test`.
+
+    Raises:
+        NothingToFit: fewer than 10 ratings to learn from, or none to measure on. FitDiverged: see `fit_sgd`.
+    """
+    _check_enough(split.train)
+    if not len(split.test):
+        raise NothingToFit("the split holds out no rating to measure on; hold out a greater share")
+    learner = Learner(split.train, None, scale_of(split.train.user_items.data), options)
+    return _search(learner, stored(split.test), progress or _silent)
 
 
-def _start(matrix: RatingsMatrix, triples: Triples, options: FactorOptions) -> tuple[Factors, np.random.Generator]:
-    """Biases 0 and factors from N(0, 1/k) read as a standard deviation of 1/k, as the article's source draws them."""
-    draw = np.random.default_rng(options.seed)
-    users, movies, k = len(matrix.user_ids), len(matrix.movie_ids), options.factors
-    factors = Factors(
-        mu=float(triples[2].mean(dtype=np.float64)),
-        user_biases=np.zeros(users, np.float32),
-        item_biases=np.zeros(movies, np.float32),
-        user_factors=draw.normal(0, 1 / k, (users, k)).astype(np.float32),
-        item_factors=draw.normal(0, 1 / k, (movies, k)).astype(np.float32),
-    )
-    return factors, draw
+def _search(learner: Learner, validation: Stored, progress: Progress) -> Fit:
+    """Epochs until validation stops improving; the factors of the best one."""
+    most, patience = learner.options.max_epochs, learner.options.patience
+    best = _searched(learner, validation)
+    curve = list(best.curve)
+    try:
+        progress(curve[-1])
+        while learner.done < most and learner.done - best.best_epoch < patience:
+            now = _searched(learner, validation)
+            curve += now.curve
+            if now.curve[0].validation_rmse < curve[best.best_epoch - 1].validation_rmse:
+                best = now
+            progress(curve[-1])
+    except KeyboardInterrupt:
+        return replace(best, curve=tuple(curve), interrupted=True)
+    return replace(best, curve=tuple(curve))
 
 
-def _epoch(factors: Factors, triples: Triples, options: FactorOptions, draw: np.random.Generator, epoch: int) -> float:
-    """One pass in a new order; the root mean squared error met on the way."""
-    order = draw.permutation(len(triples[2]))
-    rates = np.float32(options.learning_rate), np.float32(options.regularization)
-    squared = sgd_epoch(order, *triples, np.float32(factors.mu), *factors.arrays(), *rates)
-    rmse = float(np.sqrt(squared / len(order)))
-    if not rmse < EXPLODED_RMSE:
-        raise FitDiverged(epoch, options.learning_rate)
-    return rmse
+def _searched(learner: Learner, validation: Stored) -> Fit:
+    """One epoch more: the factors after it, and its errors as a curve of one."""
+    train_rmse = learner.epoch()
+    report = EpochReport(learner.done, learner.options.max_epochs, train_rmse, learner.error_on(validation))
+    return Fit(learner.factors(), learner.done, (report,))
 
 
-def _part(triples: Triples, chosen: NDArray[np.bool_]) -> Triples:
-    rows, cols, stars = triples
-    return rows[chosen], cols[chosen], stars[chosen]
+def _without_search(learner: Learner, progress: Progress) -> Fit:
+    """All epochs on all ratings; interrupted, those that are done, with blocks also what the next one has learned."""
+    interrupted = False
+    try:
+        _run(learner, learner.options.max_epochs, (), progress)
+    except KeyboardInterrupt:
+        if not learner.done:
+            raise
+        interrupted = True
+    return Fit(learner.factors(), learner.done, interrupted=interrupted)
+
+
+def _run(learner: Learner, epochs: int, curve: tuple[EpochReport, ...], progress: Progress) -> None:
+    while learner.done < epochs:
+        train_rmse = learner.epoch()
+        known = curve[learner.done - 1].validation_rmse if curve else np.nan
+        progress(EpochReport(learner.done, epochs, train_rmse, known, "final"))
+
+
+def _check_enough(matrix: RatingsMatrix) -> None:
+    if len(matrix) < MIN_RATINGS:
+        raise NothingToFit(f"{len(matrix)} ratings are too few to learn from; import at least {MIN_RATINGS}")
+
+
+def _silent(report: EpochReport) -> None:
+    """Nobody wants to know."""

@@ -6,15 +6,18 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from catalog.catalog import Catalog
 from index.contents import SnapshotContents, SpaceContents
 from index.publishing import publish
-from ratings.neighbours import METRIC, neighbour_vectors
+from ratings.model import FactorModel
+from ratings.vectors import METRIC
 from workers.reporting import Report
 from workers.spooling import VectorSpool
 from workers.train import newest_model
 
+PREDICTION = "prediction"  # name of the attachment that GET /predict answers from
 DIMENSION = 25_088  # block5_pool of VGG16: 7 x 7 x 512
 
 
@@ -31,10 +34,13 @@ def rebuild(catalog: Catalog, models_dir: Path, index_dir: Path, report: Report)
     fingerprints = catalog.posters.fingerprints()
     with closing(VectorSpool(index_dir)) as spool:
         posters = _poster_space(catalog, next(iter(fingerprints), ""), spool)
-        model_name, rated = _rating_space(catalog, models_dir)
+        newest = newest_model(catalog, models_dir)
+        model_name, model = (None, None) if newest is None else (str(newest[0].result["model"]), newest[1])
+        rated = None if model is None else _rating_space(catalog, str(model_name), model)
         spaces = tuple(space for space in (posters, rated) if space is not None)
         source = {"embedded": asdict(mark), "model": model_name}
-        manifest = publish(index_dir, SnapshotContents(spaces, source), report)
+        attached = {} if model is None or rated is None else {PREDICTION: _prediction(model)}
+        manifest = publish(index_dir, SnapshotContents(spaces, source, attached), report)
     counts = {name: space.count for name, space in manifest.spaces.items()}
     return {
         "generation": manifest.generation,
@@ -66,18 +72,18 @@ def _poster_space(catalog: Catalog, fingerprint: str, spool: VectorSpool) -> Spa
     )
 
 
-def _rating_space(catalog: Catalog, models_dir: Path) -> tuple[str | None, SpaceContents | None]:
-    """The rating vectors of the newest model, without movies that have left the catalog since it was trained."""
-    newest = newest_model(catalog, models_dir)
-    if newest is None:
-        return None, None
-    job, model = newest
-    name = str(job.result["model"])
-    movie_ids, vectors = neighbour_vectors(model)
-    there = np.isin(movie_ids, np.asarray(catalog.movies.ids(), np.int64))
+def _rating_space(catalog: Catalog, name: str, model: FactorModel) -> SpaceContents | None:
+    """The rating vectors of a model, without movies that have left the catalog since it was trained."""
+    there = np.isin(model.movie_ids, np.asarray(catalog.movies.ids(), np.int64))
     if not there.any():
-        return name, None
-    return name, SpaceContents("ratings", vectors.shape[1], METRIC, name, movie_ids[there], [vectors[there]])
+        return None
+    vectors = model.vectors[there]
+    return SpaceContents("ratings", vectors.shape[1], METRIC, name, model.movie_ids[there], [vectors])
+
+
+def _prediction(model: FactorModel) -> dict[str, NDArray[Any]]:
+    """What the API folds users into, and how often each movie was rated."""
+    return {**model.item_side().arrays(), "n_ratings": model.n_ratings}
 
 
 def _left_out(fingerprints: dict[str, int]) -> str:

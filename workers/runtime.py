@@ -15,7 +15,7 @@ from config.settings import Settings
 from posters.encoder import Encoder
 from posters.poster import PosterSource
 from posters.sources import first_poster, open_sources
-from ratings.sgd import FactorOptions
+from ratings.training import TrainingOptions
 from workers.building import Work, build_due
 from workers.embed import EmbedLimits, embed_due
 from workers.enqueue import Bell
@@ -120,7 +120,8 @@ def works(settings: Settings, catalog: Catalog) -> dict[str, Work]:
     """The jobs of the `build` kind as plain functions."""
 
     def run_train(report: Report) -> dict[str, Any]:
-        return train(catalog, settings.models_dir, FactorOptions(), report)
+        options = TrainingOptions(vectors=settings.vectors_asked)
+        return train(catalog, settings.models_dir, options, report)
 
     def run_rebuild(report: Report) -> dict[str, Any]:
         return rebuild(catalog, settings.models_dir, settings.index_dir, report)

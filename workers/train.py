@@ -1,31 +1,41 @@
 """Training: all ratings of the catalog to a model folder."""
 
+import logging
 import time
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from catalog.catalog import Catalog
 from catalog.entries import Job
+from ratings.columns import RatingColumns
 from ratings.model import FactorModel
-from ratings.sgd import EpochReport, FactorOptions
-from ratings.training import train_factors
+from ratings.sgd import EpochReport
+from ratings.training import TrainingOptions, train_model
 from workers.importing import load_ratings
 from workers.reporting import Report
 
 MODELS_KEPT = 3
 
+log = logging.getLogger(__name__)
 
-def train(catalog: Catalog, models_dir: Path, options: FactorOptions, report: Report) -> dict[str, Any]:
-    """Fits the factors and writes the model folder; returns what the job's result says.
+
+def train(catalog: Catalog, models_dir: Path, options: TrainingOptions, report: Report) -> dict[str, Any]:
+    """Fits factors and vectors and writes the model folder; returns what the job's result says.
 
     Raises:
         ratings.errors.RatingsError: nothing to fit, or the fit diverged; no folder is left behind.
     """
 
     def epoch(done: EpochReport) -> None:
-        report(f"training, validation RMSE {done.validation_rmse:.4f}", done.epoch, done.max_epochs)
+        report(f"explicit factors, {_error(done)}", done.epoch, done.max_epochs)
 
-    model = train_factors(load_ratings(catalog), options, epoch)
+    def vectors(why: str) -> None:
+        log.info("vectors: %s", why)
+        report(f"vectors, {why.split(':')[0]}", 0, 0)
+
+    model = train_model(_of_known_movies(catalog), options, epoch, vectors)
     name = f"factors-{time.strftime('%Y%m%dT%H%M%S', time.gmtime())}-{time.time_ns() % 1_000_000:06d}"
     model.save(models_dir / name)
     _forget_old(models_dir)
@@ -40,6 +50,19 @@ def newest_model(catalog: Catalog, models_dir: Path) -> tuple[Job, FactorModel] 
     """
     job = catalog.jobs.last_done("train")
     return None if job is None else (job, FactorModel.load(models_dir / str(job.result["model"])))
+
+
+def _error(done: EpochReport) -> str:
+    if done.phase == "search":
+        return f"validation RMSE {done.validation_rmse:.4f}"
+    return f"learning from all ratings, RMSE {done.train_rmse:.4f}"
+
+
+def _of_known_movies(catalog: Catalog) -> RatingColumns:
+    """All ratings, without those of movies that were deleted here after their import."""
+    columns = load_ratings(catalog)
+    there = np.isin(columns.movie_ids, np.asarray(catalog.movies.ids(), np.int32))
+    return columns if there.all() else columns.take(there)
 
 
 def _forget_old(models_dir: Path) -> None:

@@ -15,6 +15,7 @@ from index import publishing
 from index.live import LiveSnapshot
 from index.records import encode_record
 from index.verification import verify
+from ratings.model import FactorModel
 from workers import rebuild as rebuilding
 from workers.rebuild import DIMENSION, rebuild
 from workers.spooling import VectorSpool
@@ -36,6 +37,25 @@ def vector(movie_id: int) -> Any:
     out = np.zeros(DIMENSION, np.float32)
     out[movie_id : movie_id + 3] = 1.0
     return out
+
+
+def toy_model(movie_ids: list[int]) -> FactorModel:
+    """One user, and for each movie a vector and a factor of its own."""
+    n = len(movie_ids)
+    return FactorModel(
+        mu=3.5,
+        scale=(0.5, 5.0),
+        user_ids=np.array([7], np.int64),
+        movie_ids=np.array(movie_ids, np.int64),
+        n_ratings=np.arange(1, n + 1),
+        user_biases=np.zeros(1, np.float32),
+        item_biases=np.linspace(-1, 1, n, dtype=np.float32),
+        user_factors=np.ones((1, 2), np.float32),
+        item_factors=np.ones((n, 2), np.float32),
+        vectors=np.eye(n, dtype=np.float32),
+        options={"factors": {"regularization": 0.1}},
+        metrics={},
+    )
 
 
 def silent(*_: object) -> None:
@@ -74,9 +94,8 @@ def test_a_movie_that_leaves_while_a_snapshot_is_made_does_not_end_it(
 def test_rating_vectors_of_movies_that_left_are_not_published(
     stocked: Catalog, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    ids, rows = np.array([1, 2, 99], np.int64), np.eye(3, dtype=np.float32)
-    monkeypatch.setattr(rebuilding, "newest_model", lambda *_: (SimpleNamespace(result={"model": "toy"}), None))
-    monkeypatch.setattr(rebuilding, "neighbour_vectors", lambda _: (ids, rows))
+    trained = (SimpleNamespace(result={"model": "toy"}), toy_model([1, 2, 99]))
+    monkeypatch.setattr(rebuilding, "newest_model", lambda *_: trained)
     stocked.editing.delete(2)
     assert rebuild(stocked, tmp_path / "models", tmp_path / "index", silent)["rated"] == 1
     snapshot = LiveSnapshot(tmp_path / "index").get()
