@@ -12,8 +12,9 @@ from flask_openapi3.models.tag import Tag
 from pydantic import BaseModel, Field, model_validator
 
 from api.answers import SnapshotAnswer, SnapshotsAnswer, snapshot_answer
-from api.errors import NotAuthorised, problem_responses
+from api.errors import problem_responses
 from api.job_answers import JobAnswer, job_answer
+from api.refusals import NotAuthorised
 from api.services import catalog, services
 from index.versions import list_versions, rollback
 from workers.enqueue import start_job

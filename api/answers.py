@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from datetime import UTC, datetime
-from typing import Literal
+from typing import Literal, Protocol
 
 from pydantic import BaseModel, Field
 
@@ -14,6 +14,14 @@ By = Literal["poster", "ratings"]
 SPACES: tuple[By, ...] = ("poster", "ratings")
 NEXT_CURSOR = "Give it back as cursor for the next page; null on the last one."
 NOTICES = "What has to be said where the posters of these items are shown, each once."
+
+
+class Attributed(Protocol):
+    """Something shown with a poster."""
+
+    @property
+    def attribution(self) -> str | None:
+        """What has to be said where the poster is shown."""
 
 
 class MovieAnswer(BaseModel):
@@ -137,7 +145,7 @@ def movie_answer(movie: Movie, snapshot: Snapshot | None) -> MovieAnswer:
     )
 
 
-def notices(items: Iterable[MovieAnswer | SimilarMovie]) -> list[str]:
+def notices(items: Iterable[Attributed]) -> list[str]:
     """What has to be said about the posters of these, each once."""
     return list(dict.fromkeys(item.attribution for item in items if item.attribution))
 

@@ -17,8 +17,11 @@ from api import (
     metrics,
     movies,
     pages,
+    ratings,
     services,
     similar,
+    user_page,
+    users,
 )
 from catalog.catalog import Catalog
 from config.loading import load_settings
@@ -63,6 +66,7 @@ def create_app(settings: Settings | None = None) -> Flask:
         _register(app, routes)
     app.register_blueprint(documentation.routes)
     app.register_blueprint(pages.routes)
+    app.register_blueprint(user_page.routes)
     return app
 
 
@@ -82,7 +86,7 @@ def _bare(settings: Settings) -> OpenAPI:
 
 
 def _resources(settings: Settings) -> list[APIBlueprint]:
-    resources = [similar.routes, movies.routes, jobs.routes, health.routes]
+    resources = [similar.routes, users.routes, ratings.routes, movies.routes, jobs.routes, health.routes]
     if settings.admin_token is not None:
         token = settings.admin_token.get_secret_value()
         resources += [admin.admin_routes(token), curating.curating_routes(token)]

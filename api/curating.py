@@ -12,10 +12,11 @@ from werkzeug.exceptions import RequestEntityTooLarge, UnsupportedMediaType
 
 from api.admin import SCHEME, guard
 from api.answers import AcceptedAnswer, MovieAnswer, movie_answer
-from api.errors import FieldError, InvalidRequest, NotFailed, problem_responses, refuse
+from api.errors import FieldError, InvalidRequest, problem_responses, refuse
 from api.fields import Genres, ImdbId, JsonId, JsonYear, Title
 from api.movies import MoviePath, accepted
 from api.pictures import MAX_PICTURE_BYTES, MAX_UPLOAD_BYTES, picture_type
+from api.refusals import NotFailed
 from api.services import catalog, served, services
 from catalog.editing import MovieChanges
 from catalog.entries import State

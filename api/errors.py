@@ -10,8 +10,28 @@ from flask import Flask, Response, current_app, g, render_template, request
 from pydantic import BaseModel, Field, ValidationError
 from werkzeug.exceptions import HTTPException
 
-from catalog.errors import CatalogBusy, ConflictingMovie, JobRunning, NoPoster, UnknownJob, UnknownMovie
+from api.refusals import (
+    NoPredictions,
+    NoRatingsOf,
+    NoTaste,
+    NotAuthorised,
+    NotEmbedded,
+    NotFailed,
+    NotPublished,
+    NotRated,
+    NotReady,
+)
+from catalog.errors import (
+    CatalogBusy,
+    ConflictingMovie,
+    JobRunning,
+    NoPoster,
+    UnknownJob,
+    UnknownMovie,
+    UnknownMovies,
+)
 from index.errors import IndexNotReady, NoSpace, NoSuchSnapshot, PublishBusy, SnapshotError
+from ratings.errors import BadFile
 
 log = logging.getLogger(__name__)
 
@@ -53,55 +73,6 @@ class InvalidRequest(Exception):
         self.errors = errors[:MAX_ERRORS]
 
 
-class NotAuthorised(Exception):
-    """The admin token is missing or wrong."""
-
-
-class NotEmbedded(Exception):
-    """The movie is known, but its poster is not embedded."""
-
-    def __init__(self, movie_id: int, state: str, reason: str | None) -> None:
-        why = f" ({reason})" if reason else ""
-        super().__init__(f"movie {movie_id} is not embedded: its state is {state}{why}; see /movies/{movie_id}")
-        self.movie_id, self.state, self.reason = movie_id, state, reason
-
-
-class NotFailed(Exception):
-    """Only what has failed can be tried again."""
-
-    def __init__(self, movie_id: int, state: str) -> None:
-        super().__init__(
-            f"movie {movie_id} has not failed: its state is {state}; POST /movies/{movie_id}/poster fetches another"
-        )
-        self.movie_id, self.state = movie_id, state
-
-
-class NotRated(Exception):
-    """The movie is known, but nobody rated it."""
-
-    def __init__(self, movie_id: int) -> None:
-        super().__init__(f"movie {movie_id} has no ratings: ask with by=poster")
-        self.movie_id = movie_id
-
-
-class NotPublished(Exception):
-    """What was asked for exists, but the snapshot being served was made before it."""
-
-    def __init__(self, movie_id: int, by: str, generation: int) -> None:
-        self.movie_id, self.state, self.generation = movie_id, "embedded" if by == "poster" else "rated", generation
-        super().__init__(
-            f"movie {movie_id} is {self.state}, but not in snapshot {generation} by {by}: it comes with the next one"
-        )
-
-
-class NotReady(Exception):
-    """The service cannot answer yet; `checks` says what is missing."""
-
-    def __init__(self, why: str, checks: Mapping[str, Any]) -> None:
-        super().__init__(why)
-        self.checks = checks
-
-
 @dataclass(frozen=True, slots=True)
 class Rule:
     """How one kind of error is answered.
@@ -121,6 +92,8 @@ RULES: dict[type[Exception], Rule] = {
     InvalidRequest: Rule(400, "invalid_request"),
     NotAuthorised: Rule(401, "not_authorised"),
     UnknownMovie: Rule(404, "unknown_movie", members=("movie_id",)),
+    UnknownMovies: Rule(404, "unknown_movie", members=("movie_ids",)),
+    NoRatingsOf: Rule(404, "unknown_user", members=("user_id",)),
     UnknownJob: Rule(404, "unknown_job"),
     NoSuchSnapshot: Rule(404, "unknown_snapshot"),
     NoPoster: Rule(409, "no_poster", members=("movie_id", "state")),
@@ -128,11 +101,14 @@ RULES: dict[type[Exception], Rule] = {
     NotFailed: Rule(409, "not_failed", members=("movie_id", "state")),
     NotRated: Rule(409, "not_rated", members=("movie_id",)),
     NotPublished: Rule(409, "not_in_snapshot", RETRY_LATER_S, members=("movie_id", "state", "generation")),
+    NoTaste: Rule(409, "no_taste", members=("known_ratings", "generation")),
+    NoPredictions: Rule(409, "no_predictions", members=("generation",)),
     ConflictingMovie: Rule(409, "conflicting_movie", members=("position",)),
     JobRunning: Rule(409, "job_running", members=("job_id",)),
     PublishBusy: Rule(409, "publication_running", RETRY_LATER_S, says="another rebuild or rollback runs: wait for it"),
     SnapshotError: Rule(409, "snapshot_unusable"),
     CatalogBusy: Rule(503, "catalog_busy", RETRY_SOON_S, says="the catalog did not answer in time: try again"),
+    BadFile: Rule(503, "ratings_unreadable", says="the imported ratings cannot be read: import them again"),
     IndexNotReady: Rule(503, "index_not_ready", RETRY_LATER_S, says="no snapshot can be served yet; see /readyz"),
     NotReady: Rule(503, "not_ready", RETRY_LATER_S, members=("checks",)),
     NoSpace: Rule(507, "no_space"),

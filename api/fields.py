@@ -1,7 +1,9 @@
 """The kinds of values a request may carry, each checked once and described in the OpenAPI document."""
 
 import re
+import time
 import unicodedata
+from datetime import datetime
 from typing import Annotated, Any
 from urllib.parse import urlsplit
 
@@ -16,6 +18,9 @@ MAX_QUERY = 200  # characters of a search
 MAX_GENRE = 50  # characters; the longest of MovieLens has 18
 MAX_URL = 2048  # characters of an address
 WEB_PORTS = (80, 443)  # all that workers connect to
+LEAST_STARS, MOST_STARS = 0.5, 5.0  # MovieLens' scale
+CLOCK_SKEW_S = 300  # as far as the clock of a client may be ahead of ours
+DATE_TIME = r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ][0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,6})?([Zz]|[+-][0-9]{2}:[0-9]{2})"
 MAX_GENRES = 20  # MovieLens' own movies have at most 10
 # Control, surrogate, and line or paragraph separator: none belongs into one line of text.
 FORBIDDEN_CATEGORIES = ("Cc", "Cs", "Zl", "Zp")
@@ -44,6 +49,38 @@ def few_digits(value: Any) -> int:
     if len(value) > 3:
         raise ValueError("must have at most three digits")
     return number
+
+
+def plain_decimal(value: Any) -> float:
+    """The number that a query spells as a plain decimal, such as 0.25.
+
+    `float()` would also take NaN, 1e-3, ` 1` and Arabic digits.
+
+    Raises:
+        ValueError: it is spelled in any other way.
+    """
+    if isinstance(value, str) and re.fullmatch(r"[0-9](\.[0-9]{1,9})?", value):
+        return float(value)
+    raise ValueError("must be a plain decimal number such as 0.25")
+
+
+def past_moment(value: Any) -> datetime:
+    """The moment that a text of RFC 3339 spells, with its offset from UTC; not before 1970 and not to come.
+
+    A rating of the future would hold against all that are given until then.
+
+    Raises:
+        ValueError: it is none.
+    """
+    if not isinstance(value, str) or not re.fullmatch(DATE_TIME, value):
+        raise ValueError("must be a date and time with its offset, such as 2026-11-24T18:30:00Z")
+    try:
+        seconds = (moment := datetime.fromisoformat(value.upper())).timestamp()
+    except (ValueError, OverflowError) as err:
+        raise ValueError("must be a date and time that exists") from err
+    if not 0 <= seconds <= time.time() + CLOCK_SKEW_S:
+        raise ValueError("must lie between 1970 and now")
+    return moment
 
 
 def one_line(value: str) -> str:
@@ -97,6 +134,9 @@ def _search(value: str) -> str:
 
 # The order matters: with the range innermost the schema keeps its minimum and maximum.
 MovieId = Annotated[int, Field(ge=1, le=MAX_ID), BeforeValidator(digits_only)]
+UserId = Annotated[int, Field(ge=1, le=MAX_ID), BeforeValidator(digits_only)]
+MinRatings = Annotated[int, Field(ge=0, le=MAX_ID), BeforeValidator(digits_only)]
+Debias = Annotated[float, Field(ge=0, le=1), BeforeValidator(plain_decimal)]
 K = Annotated[int, Field(ge=1, le=MAX_K), BeforeValidator(few_digits)]
 Limit = Annotated[int, Field(ge=1, le=MAX_LIMIT), BeforeValidator(few_digits)]
 JobId = Annotated[str, Field(pattern=r"^[0-9a-f]{1,32}$")]
@@ -107,6 +147,8 @@ GenreQuery = Annotated[str, Field(max_length=MAX_GENRE), AfterValidator(_search)
 
 # In JSON a number must be written as a number: no true, no 5.0, no "5".
 JsonId = Annotated[int, Field(strict=True, ge=1, le=MAX_ID)]
+Stars = Annotated[float, Field(strict=True, ge=LEAST_STARS, le=MOST_STARS, allow_inf_nan=False)]
+JsonMoment = Annotated[datetime, BeforeValidator(past_moment)]
 JsonYear = Annotated[int, Field(strict=True, ge=1800, le=2200)]
 # NFC can make a text shorter or longer: the length holds for what is stored.
 Title = Annotated[str, Field(strict=True, min_length=1, max_length=MAX_TITLE), BeforeValidator(_composed)]

@@ -14,7 +14,8 @@ from redis.exceptions import RedisError
 from redis.retry import Retry
 
 from api.answers import moment
-from api.errors import NotReady, problem_responses
+from api.errors import problem_responses
+from api.refusals import NotReady
 from api.services import served, services
 from catalog.catalog import Catalog
 from catalog.database import journal_mode

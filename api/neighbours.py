@@ -4,24 +4,34 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from api.answers import By, SimilarMovie, poster_url
-from api.errors import NotEmbedded, NotPublished, NotRated
+from api.refusals import NotEmbedded, NotPublished, NotRated
 from catalog.catalog import Catalog
 from catalog.entries import Movie, State
 from catalog.errors import UnknownMovie
 from index.flat import Kind, Neighbour
 from index.snapshot import Snapshot
+from ratings.tastes import SIMILAR_DEBIAS
 
 DIGITS = 6  # float32 carries about seven
 
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """Which movies are asked for: `k` of the given kind of poster, similar to `movie_id` by one kind of evidence."""
+    """Which movies are asked for: `k` of the given kind of poster, similar to `movie_id` by one kind of evidence.
+
+    `debias`, in [0, 1] and only by ratings: 0 favours neighbours that many people rated, 1 those that few did.
+    """
 
     movie_id: int
     by: By
     k: int
     kind: Kind = "same"
+    debias: float = 0.0
+
+
+def usual_debias(by: By) -> float:
+    """The debias where nobody says otherwise."""
+    return SIMILAR_DEBIAS if by == "ratings" else 0.0
 
 
 def similar_movies(catalog: Catalog, snapshot: Snapshot, question: Question) -> list[SimilarMovie]:
@@ -35,10 +45,10 @@ def similar_movies(catalog: Catalog, snapshot: Snapshot, question: Question) -> 
         NotEmbedded, NotRated, NotPublished: the snapshot does not hold the movie, and why.
     """
     if not snapshot.has(question.by, question.movie_id):
-        raise _why_not(catalog.movies.get(question.movie_id), question.by, snapshot.generation)
+        raise _why_not(catalog, catalog.movies.get(question.movie_id), question.by, snapshot.generation)
     wanted = question.k
     while True:
-        neighbours = snapshot.similar(question.by, question.movie_id, wanted, question.kind)
+        neighbours = snapshot.similar(question.by, question.movie_id, wanted, question.kind, question.debias)
         found = _still_there(catalog, question, neighbours)
         if len(found) >= question.k or len(neighbours) < wanted:
             return found[: question.k]
@@ -57,10 +67,10 @@ def _still_there(catalog: Catalog, question: Question, neighbours: Sequence[Neig
     ]
 
 
-def _why_not(movie: Movie, by: By, generation: int) -> Exception:
+def _why_not(catalog: Catalog, movie: Movie, by: By, generation: int) -> Exception:
     if by == "poster" and movie.state != State.EMBEDDED:
         return NotEmbedded(movie.movie_id, movie.state, movie.reason)
-    if by == "ratings" and movie.n_ratings == 0:
+    if by == "ratings" and movie.n_ratings == 0 and not catalog.ratings.given_singly(movie.movie_id):
         return NotRated(movie.movie_id)
     return NotPublished(movie.movie_id, by, generation)
 

@@ -7,12 +7,11 @@ from dataclasses import dataclass
 from flask import Blueprint, render_template, request
 
 from api.answers import SPACES, By, SimilarMovie, poster_url
-from api.errors import NotEmbedded, NotPublished, NotRated
 from api.fields import MAX_GENRE, MAX_QUERY
-from api.neighbours import Question, similar_movies
+from api.neighbours import Question, similar_movies, usual_debias
+from api.refusals import NotEmbedded, NotPublished, NotRated
 from api.services import catalog, served, services
 from catalog.entries import MAX_ID, Movie, Reason, State
-from catalog.errors import UnknownMovie
 from catalog.movies import Page
 
 SHOWN = 24  # posters of one page: rows of 2, 3, 4, 6 and 8 come out even
@@ -77,7 +76,7 @@ def start() -> str:
 def movie(movie_id: str) -> str:
     """One movie, its neighbours by each kind of evidence, and how far its embedding is."""
     here = catalog()
-    shown = here.movies.get(_id(movie_id))
+    shown = here.movies.get(number_in(movie_id))
     evidence = [_evidence(shown, by) for by in SPACES]
     return render_template(
         "movie.html",
@@ -101,7 +100,8 @@ def _evidence(shown: Movie, by: By) -> Evidence:
     if snapshot is None:
         return Evidence(by, LABELS[by], [], "no_snapshot")
     try:
-        items = similar_movies(catalog(), snapshot, Question(shown.movie_id, by, NEIGHBOURS))
+        question = Question(shown.movie_id, by, NEIGHBOURS, debias=usual_debias(by))
+        items = similar_movies(catalog(), snapshot, question)
     except NotEmbedded:
         return Evidence(by, LABELS[by], [], "not_embedded")
     except NotRated:
@@ -124,12 +124,10 @@ def _most_rated() -> Page:
     return Page(sorted(items, key=lambda movie: movie.poster_source is None)[:SHOWN], None)
 
 
-def _id(text: str) -> int:
-    """The id in the address; one that cannot be an id is no movie's."""
+def number_in(text: str) -> int:
+    """The id in an address; 0, which is nobody's, for what cannot be one."""
     number = int(text) if re.fullmatch(r"[0-9]{1,10}", text) else 0
-    if not 1 <= number <= MAX_ID:
-        raise UnknownMovie(number)
-    return number
+    return number if number <= MAX_ID else 0
 
 
 def _cursor() -> str:

@@ -1,4 +1,4 @@
-"""What the routes of one app share: the catalog, the snapshot being served, the bell."""
+"""What the routes of one app share: the catalog, users' histories, the snapshot being served, the bell."""
 
 import os
 import threading
@@ -9,6 +9,7 @@ from typing import cast
 from flask import Flask, current_app, g, request
 
 from api.counting import PosterCounts
+from api.histories import Histories
 from catalog.catalog import Catalog
 from index.errors import IndexNotReady
 from index.live import LiveSnapshot
@@ -29,11 +30,13 @@ class Services:
     index_dir: Path
     poster_hosts: frozenset[str] = frozenset()
     counts: PosterCounts = field(init=False)
+    histories: Histories = field(init=False)
     _watching: int = 0
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def __post_init__(self) -> None:
         self.counts = PosterCounts(self.catalog)
+        self.histories = Histories(self.catalog)
 
     def watch(self) -> None:
         """Starts to follow the published snapshots, once in each process: a fork leaves threads behind."""

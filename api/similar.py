@@ -8,10 +8,11 @@ from pydantic import BaseModel, Field, ValidationInfo, field_validator
 
 from api.answers import By, SimilarAnswer, notices
 from api.errors import problem_responses
-from api.fields import K, MovieId
-from api.neighbours import Question, similar_movies
+from api.fields import Debias, K, MovieId
+from api.neighbours import Question, similar_movies, usual_debias
 from api.services import catalog, served, snapshot
 from index.flat import Kind
+from ratings.tastes import SIMILAR_DEBIAS
 
 Generated = Literal["exclude", "only", "any"]
 KINDS: dict[Generated | None, Kind] = {None: "same", "exclude": "real", "only": "generated", "any": "any"}
@@ -31,12 +32,27 @@ class SimilarQuery(BaseModel, extra="forbid"):
         default=None, description="Title cards among the answers; by default cards answer cards and posters posters."
     )
 
+    debias: Debias | None = Field(
+        default=None,
+        description=(
+            "With by=ratings: 0 favours neighbours that many people rated, 1 those that few did. "
+            f"Default {SIMILAR_DEBIAS:g}."
+        ),
+    )
+
     @field_validator("generated")
     @classmethod
     def _cards_are_posters(cls, generated: Generated | None, info: ValidationInfo) -> Generated | None:
         if info.data.get("by") == "ratings":
             raise ValueError("goes with by=poster only: ratings know no title cards")
         return generated
+
+    @field_validator("debias")
+    @classmethod
+    def _of_ratings(cls, debias: float | None, info: ValidationInfo) -> float | None:
+        if debias is not None and info.data.get("by") == "poster":
+            raise ValueError("goes with by=ratings only: posters know no favourites")
+        return debias
 
 
 @routes.get("/similar", responses={200: SimilarAnswer})
@@ -45,7 +61,9 @@ def similar(query: SimilarQuery) -> dict[str, Any]:
     if served() is None:
         catalog().movies.get(query.movie_id)  # an unknown movie is unknown even before the first snapshot
     here = snapshot()
-    items = similar_movies(catalog(), here, Question(query.movie_id, query.by, query.k, KINDS[query.generated]))
+    debias = usual_debias(query.by) if query.debias is None else query.debias
+    question = Question(query.movie_id, query.by, query.k, KINDS[query.generated], debias)
+    items = similar_movies(catalog(), here, question)
     answer = SimilarAnswer(
         movie_id=query.movie_id, by=query.by, index_version=here.generation, items=items, notices=notices(items)
     )

@@ -8,39 +8,18 @@ Run: python -m benchmarks.importing [--quick] [--json]     (1.5 GB of temporary 
 """
 
 import argparse
-import json
 import os
 import subprocess
 import sys
 import tempfile
-import time
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from benchmarks.bars import Row, bar, show
 from benchmarks.generate_ratings import Size
+from benchmarks.own_process import Run, run_module
 
 QUICK = Size(rows=1_000_000, users=6_500, movies=20_000)
-
-
-@dataclass(frozen=True)
-class Run:
-    """One run of the command: seconds, GiB, its report."""
-
-    wall_s: float
-    peak_gib: float
-    report: dict[str, Any]
-
-    def value(self) -> str:
-        """The figures as words."""
-        return f"{self.wall_s:.1f} s, peak RSS {self.peak_gib:.2f} GiB"
-
-    def quality(self) -> str:
-        """Rows used, rows read, and whether the ratings were written."""
-        file = self.report["files"][-1]
-        written = "replaced" if self.report["ratings_changed"] else "unchanged"
-        return f"{file['used']:,} of {file['rows']:,} rows used, ratings {written}"
 
 
 def generated(folder: Path, size: Size) -> None:
@@ -52,19 +31,21 @@ def generated(folder: Path, size: Size) -> None:
 
 def run_import(folder: Path, data: Path) -> Run:
     """Runs the command in a process of its own and waits for it."""
-    ours = {"POSTERITY_DATA_DIR": str(data)}
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("POSTERITY_")}
-    command = [sys.executable, "-m", "cli.main", "import", "movielens", str(folder), "--json"]
-    with (data.parent / "report.json").open("w+") as out:
-        began = time.monotonic()
-        child = os.posix_spawn(command[0], command, kept | ours, file_actions=[(os.POSIX_SPAWN_DUP2, out.fileno(), 1)])
-        _, status, usage = os.wait4(child, 0)
-        wall_s = time.monotonic() - began
-        if status:
-            raise SystemExit(f"the import ended with code {os.waitstatus_to_exitcode(status)}")
-        out.seek(0)
-        unit = 1 if sys.platform == "darwin" else 1024  # of ru_maxrss, in bytes
-        return Run(wall_s, usage.ru_maxrss * unit / 2**30, json.load(out))
+    return run_module(
+        "cli.main", "import", "movielens", str(folder), "--json", settings={"POSTERITY_DATA_DIR": str(data)}
+    )
+
+
+def value(run: Run) -> str:
+    """The figures as words."""
+    return f"{run.wall_s:.1f} s, peak RSS {run.peak_gib:.2f} GiB"
+
+
+def quality(run: Run) -> str:
+    """Rows used, rows read, and whether the ratings were written."""
+    file = run.printed["files"][-1]
+    written = "replaced" if run.printed["ratings_changed"] else "unchanged"
+    return f"{file['used']:,} of {file['rows']:,} rows used, ratings {written}"
 
 
 def measure(size: Size) -> list[Row]:
@@ -76,17 +57,17 @@ def measure(size: Size) -> list[Row]:
         again = run_import(folder, data)
         generated(folder, replace(size, shuffled=True))
         shuffled = run_import(folder, data)
-    rows.append(Row("the same again", again.value(), "", None, again.quality()))
-    rows.append(Row("a file with its rows in no order", shuffled.value(), "", None, shuffled.quality()))
+    rows.append(Row("the same again", value(again), "", None, quality(again)))
+    rows.append(Row("a file with its rows in no order", value(shuffled), "", None, quality(shuffled)))
     return rows
 
 
 def judged(run: Run) -> Row:
     """The run beside its bar; all rows of the generated file must have been used."""
-    wanted, file = bar("import"), run.report["files"][-1]
-    whole = file["used"] == file["rows"] and run.report["ratings_changed"]
+    wanted, file = bar("import"), run.printed["files"][-1]
+    whole = file["used"] == file["rows"] and run.printed["ratings_changed"]
     passed = whole and run.wall_s <= wanted["seconds"] and run.peak_gib <= wanted["rss_gib"]
-    return Row(wanted["what"], run.value(), wanted["at_least"], passed, run.quality())
+    return Row(wanted["what"], value(run), wanted["at_least"], passed, quality(run))
 
 
 def main() -> None:

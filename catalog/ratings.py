@@ -1,12 +1,15 @@
 """Where the ratings are: one Parquet file per imported set, and single ratings given since."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 from sqlalchemy import Connection, delete, func, insert, select
 
+from catalog import rating_rows
 from catalog.database import Database
+from catalog.rating_rows import GivenRating, RatingsTaken
 from catalog.schema import rating_sets, ratings
 
 
@@ -46,6 +49,26 @@ class RatingSets:
             np.asarray(stars, np.float32),
             np.asarray(times, np.int64),
         )
+
+    def give(self, given: Sequence[GivenRating]) -> RatingsTaken:
+        """Takes single ratings in, all or none; the latest of a user and a movie counts.
+
+        Raises:
+            UnknownMovies: some of their movies are not in the catalog; nothing was stored.
+        """
+        with self._database.write() as connection:
+            return rating_rows.take(connection, given)
+
+    def single_of(self, user_id: int) -> list[GivenRating]:
+        """The single ratings of one user, by movie."""
+        with self._database.read() as connection:
+            return rating_rows.of_user(connection, user_id)
+
+    def given_singly(self, movie_id: int) -> bool:
+        """True when somebody rated this movie since the last import."""
+        query = select(ratings.c.user_id).where(ratings.c.movie_id == movie_id).limit(1)
+        with self._database.read() as connection:
+            return connection.execute(query).first() is not None
 
     def count(self) -> int:
         """How many ratings there are, imported and single."""

@@ -6,13 +6,14 @@ import warnings
 
 import click
 
+from api.refusals import Refusal
 from catalog.errors import CatalogError
 from config.errors import ConfigError
 from index.errors import VectorIndexError
 from posters.errors import PosterError
 from ratings.errors import RatingsError
 
-KNOWN_ERRORS = (CatalogError, ConfigError, VectorIndexError, PosterError, RatingsError, OSError)
+KNOWN_ERRORS = (Refusal, CatalogError, ConfigError, VectorIndexError, PosterError, RatingsError, OSError)
 INTERRUPTED = 130  # 128 + SIGINT, as shells have it
 
 # Command -> (module, visible). Each module is imported when its command runs: FAISS and Celery take a second.
@@ -24,11 +25,14 @@ COMMANDS = {
     "train": ("cli.build", True),
     "rebuild": ("cli.build", True),
     "similar": ("cli.similar", True),
+    "recommend": ("cli.recommend", True),
+    "evaluate": ("cli.evaluate", True),
     "serve": ("cli.serve", True),
     "worker": ("cli.worker", True),
     "status": ("cli.status", True),
     "rollback": ("cli.rollback", True),
     "posters": ("cli.posters", True),
+    "reproduce": ("cli.reproduce", True),
     "api": ("cli.api", False),  # the API process of `serve`; production uses gunicorn
 }
 

@@ -1,6 +1,7 @@
 """`posterity similar MOVIE`: neighbours from the published snapshot, as a table."""
 
 import json
+from dataclasses import dataclass
 from typing import Literal, cast
 
 import click
@@ -10,9 +11,11 @@ from rich.table import Table
 from catalog.entries import Movie
 from catalog.errors import CatalogError
 from cli.finding import find_movie
+from cli.knobs import Debias
 from cli.session import Session, session
 from index.errors import NoSuchSpace, NotInIndex
 from index.live import LiveSnapshot
+from ratings.tastes import SIMILAR_DEBIAS
 
 
 class NoNeighbours(CatalogError):
@@ -23,15 +26,26 @@ class NoNeighbours(CatalogError):
 @click.argument("movie", nargs=-1, required=True)
 @click.option("--by", type=click.Choice(["poster", "ratings"]), default="poster", show_default=True)
 @click.option("-k", type=click.IntRange(1, 100), default=10, show_default=True, help="How many neighbours.")
+@click.option(
+    "--debias",
+    type=Debias(),
+    help="With --by ratings: 0 favours neighbours that many people rated, 1 those that few did.  "
+    f"[default: {SIMILAR_DEBIAS:g}]",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print the answer as JSON.")
-def similar_command(movie: tuple[str, ...], by: str, k: int, as_json: bool) -> None:
+def similar_command(movie: tuple[str, ...], by: str, k: int, debias: float | None, as_json: bool) -> None:
     """Show the movies most similar to MOVIE, a title or an id.
 
     Example: posterity similar "kung fu panda" --by poster
+
+    Example: posterity similar heat --by ratings --debias 0.5
     """
+    if by == "poster" and debias is not None:
+        raise click.UsageError("--debias goes with --by ratings only")
     with session() as opened:
         asked, others = find_movie(opened.catalog, " ".join(movie))
-        generation, rows = _neighbours(opened, asked, cast(Literal["poster", "ratings"], by), k)
+        question = _Question(cast(Literal["poster", "ratings"], by), k, SIMILAR_DEBIAS if debias is None else debias)
+        generation, rows = _neighbours(opened, asked, question)
     if as_json:
         items = [{"movie_id": m.movie_id, "title": m.title, "year": m.year, "score": score} for m, score in rows]
         click.echo(json.dumps({"movie_id": asked.movie_id, "by": by, "index_version": generation, "items": items}))
@@ -47,14 +61,20 @@ def similar_command(movie: tuple[str, ...], by: str, k: int, as_json: bool) -> N
     Console().print(table)
 
 
-def _neighbours(
-    opened: Session, asked: Movie, by: Literal["poster", "ratings"], k: int
-) -> tuple[int, list[tuple[Movie, float]]]:
+@dataclass(frozen=True, slots=True)
+class _Question:
+    by: Literal["poster", "ratings"]
+    k: int
+    debias: float
+
+
+def _neighbours(opened: Session, asked: Movie, question: _Question) -> tuple[int, list[tuple[Movie, float]]]:
     snapshot = LiveSnapshot(opened.settings.index_dir).get()
+    debias = question.debias if question.by == "ratings" else 0.0
     try:
-        found = snapshot.similar(by, asked.movie_id, k)
+        found = snapshot.similar(question.by, asked.movie_id, question.k, debias=debias)
     except (NotInIndex, NoSuchSpace) as err:
-        raise NoNeighbours(_why_not(asked, by)) from err
+        raise NoNeighbours(_why_not(asked, question.by)) from err
     movies = {movie.movie_id: movie for movie in opened.catalog.movies.many([near.movie_id for near in found])}
     return snapshot.generation, [(movies[near.movie_id], near.score) for near in found if near.movie_id in movies]
 

@@ -23,12 +23,14 @@ from index import publishing
 from index.contents import SnapshotContents, SpaceContents
 from index.manifest import Manifest
 from index.verification import verify
+from ratings.folding import ItemSide
 
 TOKEN = "an-admin-token-for-tests-of-32-bytes-or-more"
 DIMENSION, FACTORS = 48, 6
 EMBEDDED = range(1, 25)  # of these every fourth has a title card
 FETCHED, FAILED, PENDING, NEVER_ASKED, LATE = 25, 26, 27, 28, 29
 RATED = range(1, 21)  # in the snapshot; 21 is rated too, but after the training
+MU, SCALE = 3.5, (0.5, 5.0)
 PNG = b"\x89PNG\r\n\x1a\n toy"
 
 
@@ -121,6 +123,21 @@ def rating_rows() -> dict[int, Any]:
 
 
 @pytest.fixture
+def item_side() -> ItemSide:
+    """The movies' side of a toy model; in it movie i had 5 i ratings."""
+    draw = np.random.default_rng(9)
+    return ItemSide(
+        movie_ids=np.array(RATED, np.int64),
+        item_biases=draw.normal(0, 0.4, len(RATED)).astype(np.float32),
+        item_factors=draw.normal(0, 1, (len(RATED), 3)).astype(np.float32),
+        mu=MU,
+        scale=SCALE,
+        factor_regularization=0.05,
+        bias_damping=5.0,
+    )
+
+
+@pytest.fixture
 def app(settings: Settings) -> Iterator[Flask]:
     made = create_app(settings)
     broken: list[str] = []
@@ -157,12 +174,13 @@ def publish(
     settings: Settings,
     poster_rows: dict[int, Any],
     rating_rows: dict[int, Any],
+    item_side: ItemSide,
     monkeypatch: pytest.MonkeyPatch,
 ) -> Callable[..., Manifest]:
     """Publishes the toy vectors as the next snapshot, and has the app serve it."""
     monkeypatch.setattr(publishing, "verify_apart", verify)  # in this process: no interpreter to start
 
-    def make(posters: bool = True, ratings: bool = True) -> Manifest:
+    def make(posters: bool = True, ratings: bool = True, predictions: bool = True) -> Manifest:
         ids = np.array(sorted(poster_rows), np.int64)
         rated = np.array(sorted(rating_rows), np.int64)
         cards = np.array([generated(int(i)) for i in ids], np.uint8)
@@ -173,7 +191,9 @@ def publish(
         if ratings:
             factors = np.stack([rating_rows[int(i)] for i in rated])
             spaces.append(SpaceContents("ratings", FACTORS, "inner_product", "toy", rated, [factors]))
-        manifest = publishing.publish(settings.index_dir, SnapshotContents(tuple(spaces)))
+        prediction = {**item_side.arrays(), "n_ratings": 5 * item_side.movie_ids}
+        attached = {"prediction": prediction} if predictions else {}
+        manifest = publishing.publish(settings.index_dir, SnapshotContents(tuple(spaces), attached=attached))
         app.extensions["posterity"].live.refresh()
         return manifest
 

@@ -9,6 +9,8 @@ from flask.testing import FlaskClient
 from sqlalchemy import event
 
 from catalog.catalog import Catalog
+from catalog.rating_rows import GivenRating
+from ratings.tastes import SIMILAR_DEBIAS
 
 
 def real(movie_id: int) -> bool:
@@ -38,13 +40,18 @@ def test_looks_alike_equals_brute_force_among_posters_of_its_kind(
         assert item["rating_score"] is None
 
 
+@pytest.mark.parametrize(
+    ("given", "debias"),
+    [("", SIMILAR_DEBIAS), ("&debias=0", 0), ("&debias=0.5", 0.5), ("&debias=0.125", 0.125), ("&debias=1.0", 1)],
+)
 @pytest.mark.parametrize("asked", [1, 4, 20])
 def test_liked_alike_equals_brute_force(
-    asked: int, client: FlaskClient, publish: Callable[[], Any], rating_rows: dict[int, Any]
+    asked: int, given: str, debias: float, client: FlaskClient, publish: Callable[[], Any], rating_rows: dict[int, Any]
 ) -> None:
     publish()
-    scores = {i: float(row.astype(np.float64) @ rating_rows[asked]) for i, row in rating_rows.items() if i != asked}
-    items = client.get(f"/similar?movie_id={asked}&by=ratings&k=100").json["items"]
+    wide = {i: row.astype(np.float64) for i, row in rating_rows.items()}
+    scores = {i: float(row @ wide[asked]) / np.linalg.norm(row) ** debias for i, row in wide.items() if i != asked}
+    items = client.get(f"/similar?movie_id={asked}&by=ratings&k=100{given}").json["items"]
     assert [item["movie_id"] for item in items] == best(scores, 100)
     for item in items:
         assert item["score"] == item["rating_score"] == pytest.approx(scores[item["movie_id"]], abs=1e-4)
@@ -163,6 +170,14 @@ def test_a_movie_nobody_rated_is_409_by_ratings(client: FlaskClient, publish: Ca
     publish()
     answer = client.get("/similar?movie_id=24&by=ratings")
     assert (answer.status_code, answer.json["code"]) == (409, "not_rated")
+
+
+def test_a_movie_rated_since_the_snapshot_is_409_and_promised_for_the_next(
+    client: FlaskClient, publish: Callable[[], Any], catalog: Catalog
+) -> None:
+    publish()
+    catalog.ratings.give([GivenRating(7, 24, 4.0, 100)])
+    assert client.get("/similar?movie_id=24&by=ratings").json["code"] == "not_in_snapshot"
 
 
 def test_a_snapshot_without_one_kind_answers_the_other(client: FlaskClient, publish: Callable[..., Any]) -> None:
