@@ -22,13 +22,14 @@ class JobFailed(CatalogError):
 def train_command(as_json: bool) -> None:
     """Learn vectors for movies that are liked alike from all ratings.
 
-    The new model is used from the next `posterity rebuild` on.
+    The new model is used from the next `posterity rebuild` on. Ctrl-C keeps the best so far. POSTERITY_RATING_VECTORS
+    names the kind of vectors; by default the best that free memory allows.
 
     Example: posterity train && posterity rebuild
     """
     with session() as opened:
         job = run_here(opened, "train")
-    click.echo(json.dumps(job.result) if as_json else f"{train_summary(job.result)}; next: posterity rebuild")
+    click.echo(json.dumps(job.result) if as_json else f"{train_summary(job.result)}\nnext: posterity rebuild")
 
 
 @click.command("rebuild")
@@ -59,11 +60,17 @@ def run_here(opened: Session, kind: str) -> Job:
 
 
 def train_summary(result: Any) -> str:
-    """One line about a trained model."""
-    return (
-        f"trained {result['model']}: {result['movies']:,} movies, {result['ratings']:,} ratings, "
-        f"validation RMSE {result['validation_rmse']:.4f}, {result['seconds']:.1f} s"
-    )
+    """One line about a trained model, one about its vectors, and one where it was stopped by hand."""
+    error = result["validation_rmse"]
+    stars = "stars without a validation error" if error is None else f"stars with validation RMSE {error:.4f}"
+    lines = [
+        f"trained {result['model']}: {result['movies']:,} movies, {result['ratings']:,} ratings, {stars} "
+        f"after {result['epochs']} epochs, {result['seconds']:.1f} s",
+        f"vectors of {result['dimensions']} numbers: {result['why']}",
+    ]
+    if result["interrupted"]:
+        lines.append("stopped by hand: the best so far is kept; posterity train again for a whole one")
+    return "\n".join(lines)
 
 
 def rebuild_summary(result: Any) -> str:

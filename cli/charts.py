@@ -68,13 +68,21 @@ def _article(figures: Figures) -> Figure:
 def _curve(curve: Curve, top: float) -> Figure:
     figure, axes = _figure(NARROW_IN, 2.7)
     epochs = range(1, len(curve.train) + 1)
-    axes.plot(epochs, curve.train, color=QUIET, linestyle="--", label="learned from")
-    axes.plot(epochs, curve.validation, color=FIRST, label="validation")
-    best = curve.validation[curve.best_epoch - 1]
-    axes.plot([curve.best_epoch], [best], "o", color=SECOND, label=f"best: {best:.3f}")
-    axes.set(xlabel="epoch", ylabel="mean squared error", ylim=(0, top * 1.04), xlim=(0, len(curve.train) + 1))
-    axes.legend(frameon=False, loc="lower left")
+    axes.plot(epochs, curve.train, color=QUIET, linestyle="--")
+    axes.plot(epochs, curve.validation, color=FIRST)
+    best = curve.best_epoch, curve.validation[curve.best_epoch - 1]
+    axes.plot(*([value] for value in best), "o", color=SECOND)
+    last = len(curve.train)
+    _said(axes, "validation", (last, curve.validation[-1]), 6, FIRST)
+    _said(axes, "learned from", (last, curve.train[-1]), 6, INK)
+    _said(axes, f"best {best[1]:.3f}", (max(best[0], last * 0.25), best[1]), -14, SECOND)
+    axes.set(xlabel="epoch", ylabel="mean squared error", ylim=(0, top * 1.12), xlim=(0, last * 1.02))
     return figure
+
+
+def _said(axes: Axes, what: str, where: tuple[float, float], points_up: int, colour: str) -> None:
+    """A line's name at its end: nothing to look up, and it reads without colours."""
+    axes.annotate(what, where, (0, points_up), textcoords="offset points", ha="right", color=colour)
 
 
 def _both(figures: Figures) -> Figure:
@@ -104,7 +112,7 @@ def _bar(axes: Axes, place: int, value: float, name: str, colour: str) -> None:
 
 def _as_bars(axes: Axes, count: int, unit: str) -> None:
     axes.set(xlabel=unit, yticks=[], ylim=(count - 0.6, -0.75))
-    axes.spines["bottom"].set_visible(False)
+    axes.spines[["left", "bottom"]].set_visible(False)
     axes.tick_params(bottom=False, labelbottom=False)
     axes.margins(x=0.14)
 

@@ -28,9 +28,12 @@ def fit_explicit(train: RatingsMatrix, options: FactorOptions) -> Factors:
     """The factors of `ratings.sgd.fit_sgd` alone.
 
     Raises:
-        NothingToFit, FitDiverged: as there.
+        NothingToFit, FitDiverged: as there. KeyboardInterrupt: stopped by hand; half a fit is no figure.
     """
-    return fit_sgd(train, options).factors
+    fit = fit_sgd(train, options)
+    if fit.interrupted:
+        raise KeyboardInterrupt
+    return fit.factors
 
 
 def fit_folded(train: RatingsMatrix, options: FactorOptions) -> FoldedUsers:
