@@ -21,6 +21,9 @@ class AlsOptions:
     Attributes:
         factors: numbers per user and per movie. regularization: L2 weight. iterations: passes over both sides.
         confidence: a rating counts `(1 + confidence) * stars / 5`, a movie that was not rated 1. seed: of the start.
+
+    Raises:
+        ValueError: a value that is not above 0; the confidence may be 0.
     """
 
     factors: int = 64
@@ -28,6 +31,13 @@ class AlsOptions:
     confidence: float = 4.0
     iterations: int = 15
     seed: int = 0
+
+    def __post_init__(self) -> None:
+        for name in ("factors", "regularization", "iterations"):
+            if not 0 < getattr(self, name) < np.inf:
+                raise ValueError(f"{name}={getattr(self, name)!r}: wanted a number above 0")
+        if not 0 <= self.confidence < np.inf:
+            raise ValueError(f"confidence={self.confidence!r}: wanted a number of 0 or more")
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,6 +20,7 @@ from ratings.matrix import RatingsMatrix
 from ratings.partial import LowRank, PartialCorrelations, by_movies, by_users
 from ratings.tail import fold_in_movies
 
+TOLERANCE = 1e-4  # of an eigenvalue, relative: beyond it float32 vectors do not change, and hard spectra take for ever
 MIN_MOVIES = 3  # an eigenvector fewer than movies: one number for two movies says nothing
 
 
@@ -30,11 +31,18 @@ class EaseOptions:
     Attributes:
         dimensions: numbers per movie at most. regularization: lambda above, in squared units of X.
         channels: what X holds.
+
+    Raises:
+        ValueError: dimensions below 1, or a regularization that is not above 0.
     """
 
     dimensions: int = 256
     regularization: float = 60.0
     channels: ChannelOptions = field(default_factory=ChannelOptions)
+
+    def __post_init__(self) -> None:
+        if self.dimensions < 1 or not 0 < self.regularization < np.inf:
+            raise ValueError(f"dimensions={self.dimensions}, regularization={self.regularization}: wanted both above 0")
 
 
 def fit_ease(matrix: RatingsMatrix, options: EaseOptions, most: int | None = None) -> NDArray[np.float32]:
@@ -52,7 +60,7 @@ def fit_ease(matrix: RatingsMatrix, options: EaseOptions, most: int | None = Non
         NothingToFit: fewer than three movies with ratings.
     """
     if np.count_nonzero(matrix.n_ratings) < MIN_MOVIES:
-        raise NothingToFit(f"fewer than {MIN_MOVIES} movies have ratings: too few to learn from")
+        raise NothingToFit(f"fewer than {MIN_MOVIES} movies have ratings: too few to learn from; import more")
     x = channels(matrix, options.channels)
     if most is not None and most < x.shape[1]:
         head = np.sort(np.argsort(-matrix.n_ratings, kind="stable")[: max(most, MIN_MOVIES)])
@@ -75,7 +83,7 @@ def leading(correlations: PartialCorrelations, dimensions: int) -> NDArray[np.fl
     # A product with the thin half is a matter of memory: more threads of BLAS only wait for each other, tenfold where
     # other programs have work too.
     with threadpool_limits(1 if isinstance(correlations, LowRank) else None, "blas"):
-        values, vectors = eigsh(operator, k=count, which="LA", v0=start)
+        values, vectors = eigsh(operator, k=count, which="LA", v0=start, tol=TOLERANCE)
     order = np.argsort(-values, kind="stable")
     values, vectors = np.clip(values[order], 0, None), vectors[:, order]
     largest = np.abs(vectors).argmax(axis=0)

@@ -43,21 +43,23 @@ def train_model(
     matrix = RatingsMatrix.from_columns(columns)
     del columns
     fit = fit_sgd(matrix, options.factors, progress)
-    plan = plan_vectors(matrix, free_bytes(), options.vectors)
-    if told is not None:
-        told(plan.why)
-    vectors, stopped = _fitted(matrix, plan, fit.factors)
+    vectors, stopped = _fitted(matrix, fit.factors, options, told)
     fit = replace(fit, interrupted=fit.interrupted or stopped)
     chosen = {"factors": asdict(options.factors), "vectors": {"method": vectors.method, **vectors.options}}
     return _model(matrix, fit.factors, vectors, chosen, _metrics(matrix, fit, vectors))
 
 
-def _fitted(matrix: RatingsMatrix, plan: VectorPlan, factors: Factors) -> tuple[RatingVectors, bool]:
-    """The planned vectors; those of the explicit factors, which are there, where Ctrl-C ends their fit."""
+def _fitted(
+    matrix: RatingsMatrix, factors: Factors, options: TrainingOptions, told: Told | None
+) -> tuple[RatingVectors, bool]:
+    """The vectors that memory allows; those of the explicit factors, which are there, where Ctrl-C ends their fit."""
     try:
+        plan = plan_vectors(matrix, free_bytes(), options.vectors)
+        if told is not None:
+            told(plan.why)
         return fit_vectors(matrix, plan, factors), False
     except KeyboardInterrupt:
-        why = f"stopped by hand before {plan.method} was fitted: vectors of the explicit factors"
+        why = "stopped by hand before they were fitted: those of the explicit factors"
         return fit_vectors(matrix, VectorPlan("sgd", None, why), factors), True
 
 

@@ -36,7 +36,7 @@ def train(catalog: Catalog, models_dir: Path, options: TrainingOptions, report: 
         report(f"vectors, {why.split(':')[0]}", 0, 0)
 
     model = train_model(_of_known_movies(catalog), options, epoch, vectors)
-    name = f"factors-{time.strftime('%Y%m%dT%H%M%S', time.gmtime())}-{time.time_ns() % 1_000_000:06d}"
+    name = f"factors-{time.strftime('%Y%m%dT%H%M%S', time.gmtime())}-{time.time_ns() // 1000 % 1_000_000:06d}"
     model.save(models_dir / name)
     _forget_old(models_dir)
     return {"model": name, **{key: value for key, value in model.metrics.items() if key != "curve"}}

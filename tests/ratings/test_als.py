@@ -106,3 +106,10 @@ def test_the_matrix_is_not_changed() -> None:
     before = matrix.user_items.data.copy()
     fit_als(matrix, SMALL)
     assert (matrix.user_items.data == before).all()
+
+
+@pytest.mark.parametrize("name", ["factors", "regularization", "confidence", "iterations"])
+@pytest.mark.parametrize("wrong", [-1, float("nan")])
+def test_options_out_of_range_are_refused_by_name(name: str, wrong: float) -> None:
+    with pytest.raises(ValueError, match=name):
+        AlsOptions(**{name: wrong})  # type: ignore[arg-type]

@@ -173,3 +173,9 @@ def test_movies_that_no_user_shares_have_no_neighbours_and_no_error(most: int | 
 
 def test_correlations_that_are_all_zero_give_zero_vectors() -> None:
     assert (leading(Dense(np.zeros((5, 5), np.float32)), 3) == np.zeros((5, 3))).all()
+
+
+@pytest.mark.parametrize("wrong", [{"dimensions": 0}, {"regularization": 0.0}, {"regularization": float("nan")}])
+def test_options_out_of_range_are_refused_by_name(wrong: dict[str, float]) -> None:
+    with pytest.raises(ValueError, match=next(iter(wrong))):
+        EaseOptions(**wrong)  # type: ignore[arg-type]

@@ -233,7 +233,9 @@ def read(rows: list[tuple[int, int, str, int]]) -> tuple[RatingsMatrix, dict[str
     return RatingsMatrix.from_columns(columns), dict(report.rejected), report.used
 
 
-@pytest.mark.parametrize("stars", ["NaN", "nan", "inf", "-inf", "-1", "0", "0.4", "5.5", "50", "1e1", "", "five", "3,5"])
+@pytest.mark.parametrize(
+    "stars", ["NaN", "nan", "inf", "-inf", "-1", "0", "0.4", "5.5", "50", "1e1", "", "five", "3,5"]
+)
 def test_a_rating_that_is_none_is_rejected_with_its_reason_and_never_learned_from(stars: str) -> None:
     matrix, rejected, used = read([*HONEST, (999, 1, stars, 100)])
     assert sum(rejected.values()) == 1
@@ -247,7 +249,9 @@ def test_a_rating_that_is_none_is_rejected_with_its_reason_and_never_learned_fro
 @settings(max_examples=40, deadline=None)
 @given(
     st.lists(
-        st.tuples(st.integers(1, 3), st.integers(1, 4), st.integers(1, 10).map(lambda n: f"{n / 2}"), st.integers(0, 5)),
+        st.tuples(
+            st.integers(1, 3), st.integers(1, 4), st.integers(1, 10).map(lambda n: f"{n / 2}"), st.integers(0, 5)
+        ),
         min_size=1,
         max_size=40,
     )

@@ -115,5 +115,5 @@ def test_any_matrix_and_memory_get_a_plan_that_fits(
     assert plan.method == asked or asked in (None, "ease")
     if plan.fitted is not None:
         assert plan.method == "ease"
-        assert 0 < plan.fitted
+        assert plan.fitted > 0
         assert 12 * plan.fitted**2 + 24 * len(matrix) <= free / 2

@@ -1,5 +1,6 @@
 """The article's numbers and what each method recommends: by hand and by brute force, on made-up tastes."""
 
+from collections.abc import Iterator
 from dataclasses import replace
 
 import numpy as np
@@ -7,7 +8,7 @@ import pytest
 from scipy.sparse import csr_matrix
 
 from ratings import reproducing, side_by_side
-from ratings.article import explain_article
+from ratings.article import ArticleExplained, explain_article
 from ratings.errors import NothingToFit, UnratedMovie
 from ratings.matrix import RatingsMatrix
 from ratings.popularity import fit_popularity
@@ -34,6 +35,22 @@ def made_up() -> RatingsMatrix:
     return RatingsMatrix(csr_matrix((stars * seen).astype(np.float32)), np.arange(USERS, dtype=np.int64), ids)
 
 
+@pytest.fixture(scope="module", autouse=True)
+def article_once() -> Iterator[None]:
+    """The article's run is tested elsewhere and takes two seconds: once for each matrix and seed is enough here."""
+    made: dict[tuple[int, int], ArticleExplained] = {}
+
+    def once(ratings: RatingsMatrix, seed: int) -> ArticleExplained:
+        key = (id(ratings), seed)
+        if key not in made:
+            made[key] = explain_article(ratings, seed)
+        return made[key]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(reproducing, "explain_article", once)
+        yield
+
+
 def silent(what: str, done: int, of: int) -> None:
     """Nobody wants to know."""
 
@@ -58,7 +75,7 @@ def by_name(found: tuple[Errors, ...]) -> dict[str, tuple[float, ...]]:
 
 
 def test_the_articles_errors_are_those_of_its_own_run_seed_by_seed(matrix: RatingsMatrix, errors: Reproduced) -> None:
-    explained = [explain_article(matrix, seed) for seed in SMALL.seeds]
+    explained = [reproducing.explain_article(matrix, seed) for seed in SMALL.seeds]
     article = by_name(errors.article)
     assert article["article_user"] == tuple(it.errors.user for it in explained)
     assert article["article_movie_raters"] == tuple(it.errors.movie_raters_only for it in explained)
@@ -166,6 +183,15 @@ def test_raw_neighbours_are_those_of_brute_force_and_never_the_movie_itself(
             cosines = dense.T @ column / np.linalg.norm(dense, axis=0) / np.linalg.norm(column)
             best = [i for i in np.argsort(-cosines, kind="stable") if matrix.movie_ids[i] != it.movie_id]
             assert list(it.neighbours) == matrix.movie_ids[best[: side_by_side.LISTED]].tolist()
+
+
+def test_neighbours_by_factors_are_nearest_by_angle_as_in_the_article(matrix: RatingsMatrix, lists: SideBySide) -> None:
+    factors = fit_sgd(matrix, SMALL.article).factors.item_factors.astype(np.float64)
+    unit = factors / np.linalg.norm(factors, axis=1, keepdims=True)
+    for it in lists.lists:
+        if it.way == "sgd_article":
+            nearest = np.argsort(-unit @ unit[matrix.row_of_movie(it.movie_id)], kind="stable")[1:]
+            assert list(it.neighbours) == matrix.movie_ids[nearest[: side_by_side.LISTED]].tolist()
 
 
 def test_every_rated_movie_asked_for_is_shown_by_every_way_and_an_unrated_one_is_left_out(lists: SideBySide) -> None:

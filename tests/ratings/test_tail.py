@@ -92,6 +92,18 @@ def test_dimensions_of_no_length_are_left_at_zero() -> None:
     assert np.abs(found).max() < 10
 
 
+def test_dimensions_of_next_to_no_length_say_nothing_of_a_folded_movie() -> None:
+    """Rounding makes eigenvalues of 1e-8 from those of 0: dividing by them would drown all else."""
+
+    def one_too_short(found: Dense) -> NDArray[np.float32]:
+        return np.column_stack([np.eye(len(found)), np.full(len(found), 1e-4)]).astype(np.float32)
+
+    x = random_x(30, 12)
+    found = fold_in_movies(x, np.arange(8), LAMBDA, one_too_short)
+    assert not found[8:, 8].any()
+    assert found[8:, :8].any(axis=1).all()
+
+
 def test_a_folded_movie_without_ratings_has_a_zero_vector() -> None:
     x = random_x(25, 9).tolil()
     x[:, 4] = 0

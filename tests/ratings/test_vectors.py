@@ -104,9 +104,7 @@ def test_affinities_by_hand() -> None:
     assert TasteRanker(vectors, train, 1.0).scores(rows) == pytest.approx(np.array([[1, 2, 2], [0, 0, 0]]))
     assert TasteRanker(vectors, train, 2.0).scores(rows) == pytest.approx(np.array([[1, 1, 2], [0, 0, 0]]))
     assert TasteRanker(vectors, train, 0.0).scores(rows) == pytest.approx(np.array([[1, 4, 2], [0, 0, 0]]))
-    assert TasteRanker(vectors, train, 1.0, debias=1.0).scores(rows) == pytest.approx(
-        np.array([[1, 1, 1], [0, 0, 0]])
-    )
+    assert TasteRanker(vectors, train, 1.0, debias=1.0).scores(rows) == pytest.approx(np.array([[1, 1, 1], [0, 0, 0]]))
 
 
 def test_a_movie_with_a_zero_vector_scores_zero_at_any_debias() -> None:

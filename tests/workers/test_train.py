@@ -66,8 +66,14 @@ def test_it_tells_the_epochs_of_both_phases_and_then_the_vectors(rated: Catalog,
 
 
 def test_only_the_newest_models_are_kept(rated: Catalog, tmp_path: Path) -> None:
-    made = [train(rated, tmp_path, QUICK, Lines())["model"] for _ in range(MODELS_KEPT + 2)]
-    assert sorted(path.name for path in tmp_path.iterdir()) == sorted(made)[-MODELS_KEPT:]
+    models = tmp_path / "models"
+    for day in range(1, MODELS_KEPT + 3):
+        (models / f"factors-2020010{day}T000000-000000").mkdir(parents=True)
+        (models / f"factors-2020010{day}T000000-000000" / "model.json").touch()
+    (models / "something-else").mkdir()
+    made = train(rated, models, QUICK, Lines())["model"]
+    old = [f"factors-2020010{day}T000000-000000" for day in range(4, MODELS_KEPT + 3)]
+    assert sorted(path.name for path in models.iterdir()) == [*old, made, "something-else"]
 
 
 def test_a_fit_that_diverges_leaves_nothing_behind(rated: Catalog, tmp_path: Path) -> None:
