@@ -27,6 +27,7 @@ COMMANDS = {
     "similar": ("cli.similar", True),
     "recommend": ("cli.recommend", True),
     "evaluate": ("cli.evaluate", True),
+    "tune": ("cli.tune", True),
     "serve": ("cli.serve", True),
     "worker": ("cli.worker", True),
     "status": ("cli.status", True),
