@@ -20,11 +20,11 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-MISSING = "figures are left out, since matplotlib is missing: pip install 'posterity[plots]', and run this again"
+MISSING = "figures are left out, since matplotlib is missing: `pip install 'posterity[plots]'`, and run this again"
 # Drawn with these, shown as the page's: its ink, its two series, and what is not to be looked at first.
 INK, FIRST, SECOND, QUIET = "#010203", "#0072b2", "#d55e00", "#808182"
 PAGE_COLOURS = {INK: "currentColor", FIRST: "var(--first)", SECOND: "var(--second)", QUIET: "var(--quiet)"}
-NARROW_IN, WIDE_IN = 3.6, 5.4  # inches; a wide one has readable letters on a phone of 390 pixels
+NARROW_IN, WIDE_IN = 3.6, 4.4  # inches; a wide one has readable letters on a phone of 390 pixels
 LETTERS = 9.0  # points
 STYLE: dict[Any, Any] = {
     "svg.fonttype": "none",  # letters stay letters: they can be read aloud, and take the page's font
@@ -38,6 +38,7 @@ STYLE: dict[Any, Any] = {
     **dict.fromkeys(("text.color", "axes.labelcolor", "axes.edgecolor", "xtick.color", "ytick.color"), INK),
 }
 SIZE = re.compile(r'(?<=[ "])(?:width|height)="[0-9.]+pt" ?')  # of the svg element: it takes what it is given
+NEAR_GROUND = 0.15  # of the height
 LABEL_ABOVE = -0.44  # of a bar, in bars: its name stands over it, since names are too long to stand beside
 
 
@@ -72,17 +73,17 @@ def _curve(curve: Curve, top: float) -> Figure:
     axes.plot(epochs, curve.validation, color=FIRST)
     best = curve.best_epoch, curve.validation[curve.best_epoch - 1]
     axes.plot(*([value] for value in best), "o", color=SECOND)
-    last = len(curve.train)
-    _said(axes, "validation", (last, curve.validation[-1]), 6, FIRST)
-    _said(axes, "learned from", (last, curve.train[-1]), 6, INK)
-    _said(axes, f"best {best[1]:.3f}", (max(best[0], last * 0.25), best[1]), -14, SECOND)
-    axes.set(xlabel="epoch", ylabel="mean squared error", ylim=(0, top * 1.12), xlim=(0, last * 1.02))
+    axes.annotate(f"best {best[1]:.3f}", best, (0, 7), textcoords="offset points", ha="center", color=SECOND)
+    axes.set(xlabel="epoch", ylabel="mean squared error", ylim=(0, top * 1.12), xlim=(0, len(curve.train) * 1.02))
+    _named(axes, "validation", curve.validation, FIRST)
+    _named(axes, "learned from", curve.train, INK)
     return figure
 
 
-def _said(axes: Axes, what: str, where: tuple[float, float], points_up: int, colour: str) -> None:
-    """A line's name at its end: nothing to look up, and it reads without colours."""
-    axes.annotate(what, where, (0, points_up), textcoords="offset points", ha="right", color=colour)
+def _named(axes: Axes, what: str, line: Sequence[float], colour: str) -> None:
+    """A line's name under its end, or over it near the ground: nothing to look up, and it reads without colours."""
+    points_up = 5 if line[-1] < axes.get_ylim()[1] * NEAR_GROUND else -13
+    axes.annotate(what, (len(line), line[-1]), (0, points_up), textcoords="offset points", ha="right", color=colour)
 
 
 def _both(figures: Figures) -> Figure:
@@ -106,7 +107,7 @@ def _mse_bar(axes: Axes, place: int, it: Ranked, least: float) -> None:
 
 def _bar(axes: Axes, place: int, value: float, name: str, colour: str) -> None:
     axes.barh([place], [value], height=0.36, color=colour)
-    axes.text(0, place + LABEL_ABOVE, name, va="center", clip_on=False)
+    axes.text(0, place + LABEL_ABOVE, name, va="center", clip_on=False, in_layout=False)
     axes.annotate(f"{value:.3f}", (value, place), (4, 0), textcoords="offset points", va="center", fontweight="bold")
 
 

@@ -21,6 +21,7 @@ from index.errors import VectorIndexError
 from index.live import LiveSnapshot
 from index.snapshot import Snapshot
 from index.versions import served_generation
+from posters.encoder import Encoder
 
 ARTICLES = (6, 1, 59784)  # Heat, Toy Story, Kung Fu Panda: the rows whose movies the article names
 ROWS, NEAREST = 8, 5
@@ -29,11 +30,11 @@ JPEG_QUALITY = 82
 ENCODED_AT_ONCE = 16
 NONE = (
     "no posters at hand: run `posterity embed --wait`, then `posterity rebuild`, and this again; or name a folder of "
-    "pictures called by movie id with --posters DIR"
+    "pictures called by movie id with `--posters DIR`"
 )
 CARDS = (
     "title cards drawn from the titles stand in for some posters; they look alike because they are drawn alike. Real "
-    "posters come from TMDB (POSTERITY_TMDB_TOKEN) or from a folder (--posters DIR)"
+    "posters come from TMDB (`POSTERITY_TMDB_TOKEN`) or from a folder (`--posters DIR`)"
 )
 
 
@@ -91,11 +92,13 @@ def poster_rows(
     if folder is not None and not folder.is_dir():
         raise click.UsageError(f"--posters {folder}: there is no such folder")
     if importlib.util.find_spec("PIL") is None:
-        return PosterRows(note="posters are shown by Pillow, which is missing: pip install 'posterity[worker]'")
+        return PosterRows(note="posters are shown by Pillow, which is missing: `pip install 'posterity[worker]'`")
     if folder is None:
         return _published(by_fame)
     if importlib.util.find_spec("tensorflow") is None:
-        return PosterRows(note="posters are compared by TensorFlow, which is missing: pip install 'posterity[worker]'")
+        return PosterRows(
+            note="posters are compared by TensorFlow, which is missing: `pip install 'posterity[worker]'`"
+        )
     return _of_folder(folder, movies, by_fame, weights)
 
 
@@ -195,9 +198,8 @@ def _pictures(folder: Path, movies: Mapping[int, NewMovie], by_fame: Sequence[in
 def _encoded(found: Mapping[int, bytes], weights: str) -> tuple[list[int], NDArray[np.float32]]:
     """Ids, and their features as unit rows: float32 (n, 25088), 100 kB each."""
     from posters.decoding import pixels
-    from posters.vgg16 import PosterEncoder
 
-    ids, encoder, parts = list(found), PosterEncoder(weights), []
+    ids, encoder, parts = list(found), _encoder(weights), []
     with Bar("encoding posters") as bar:
         for start in range(0, len(ids), ENCODED_AT_ONCE):
             bar.update("encoding posters", start, len(ids))
@@ -206,3 +208,10 @@ def _encoded(found: Mapping[int, bytes], weights: str) -> tuple[list[int], NDArr
     features = np.concatenate(parts)
     lengths = np.linalg.norm(features, axis=1, keepdims=True)
     return ids, np.asarray(features / np.where(lengths > 0, lengths, 1), np.float32)
+
+
+def _encoder(weights: str) -> Encoder:
+    """VGG16; importing TensorFlow takes seconds, so it is done here and not above."""
+    from posters.vgg16 import PosterEncoder
+
+    return PosterEncoder(weights)

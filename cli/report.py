@@ -1,5 +1,6 @@
 """What `posterity reproduce` found, as one page that needs nothing else, and as numbers for programs."""
 
+import re
 from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -7,7 +8,7 @@ from importlib import resources
 from typing import Any
 
 import jinja2
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from catalog.entries import NewMovie
 from cli.poster_rows import PosterRows
@@ -18,6 +19,7 @@ from ratings.side_by_side import NeighbourList
 
 PACKAGES = ("numpy", "scipy", "numba", "implicit")
 TEMPLATE = "report.html"
+CODE = re.compile(r"`([^`]+)`")
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +92,7 @@ class Report:
                 asked=list(dict.fromkeys(it.movie_id for it in figures.lists.lists)),
                 offenders=heat_offenders(figures.lists, self.genres_of),
                 charts=defaultdict(str, {name: Markup(svg) for name, svg in charts.items()}),  # noqa: S704 - drawn by us
-                charts_note=sentence(charts_note),
+                charts_note=charts_note,
             )
         )
 
@@ -102,6 +104,7 @@ class Report:
             label=self.label,
             genres=lambda movie_id: ", ".join(self.genres_of(movie_id)) or "no genres",
             sentence=sentence,
+            coded=coded,
             verdict=verdict,
         )
         environment.globals.update(
@@ -130,6 +133,11 @@ class Report:
 def sentence(note: str) -> str:
     """A note with a capital and a full stop; nothing stays nothing."""
     return f"{note[0].upper()}{note[1:].rstrip('.')}." if note else ""
+
+
+def coded(text: str) -> Markup:
+    """The text, escaped, with `what stands between such marks` as code."""
+    return Markup(CODE.sub(r"<code>\1</code>", str(escape(text))))  # noqa: S704 - escaped the moment before
 
 
 def _template(name: str) -> str:

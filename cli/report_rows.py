@@ -7,7 +7,7 @@ from cli.report_words import WORDS
 from cli.rows import Row
 from ratings.matrix import RatingsMatrix
 from ratings.reproducing import Effort, Reproduced
-from ratings.side_by_side import LISTED, SideBySide
+from ratings.side_by_side import SideBySide
 from ratings.tastes import SIMILAR_DEBIAS
 
 HEAT, TOY_STORY, TOY_STORY_2 = 6, 1, 3114
@@ -155,6 +155,3 @@ def both_words(name: str) -> str:
     if name.endswith("_cosine"):
         return f"{WORDS[name.removesuffix('_cosine')]}: cosine of its factors"
     return f"{WORDS[name]}: by predicted stars" if name.startswith("sgd") else WORDS[name]
-
-
-__all__ = ["LISTED", "Facts", "Figures", "both_words", "heat_offenders", "report_rows", "seeds_words"]

@@ -5,7 +5,7 @@ import json
 import secrets
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -160,7 +160,7 @@ def _write(folder: Path, texts: Mapping[str, str]) -> None:
 
 
 @contextlib.contextmanager
-def _told(folder: Path) -> Any:
+def _told(folder: Path) -> Iterator[None]:
     try:
         yield
     except OSError as err:

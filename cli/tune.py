@@ -33,8 +33,10 @@ def numbers(kind: Callable[[str], float]) -> Callable[[click.Context, click.Para
     return parsed
 
 
-def _listed(values: tuple[float, ...]) -> str:
-    return ",".join(f"{value:g}" for value in values)
+def listed(name: str, kind: Callable[[str], float], default: tuple[float, ...], words: str) -> Callable[[Any], Any]:
+    """An option that takes such numbers."""
+    shown = ",".join(f"{value:g}" for value in default)
+    return click.option(name, callback=numbers(kind), default=shown, show_default=True, help=words)
 
 
 @dataclass(frozen=True, slots=True)
