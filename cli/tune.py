@@ -54,27 +54,9 @@ class Asked:
 
 @click.command("tune")
 @click.option("--data", type=click.Path(path_type=Path), help="A MovieLens folder instead of the catalog's ratings.")
-@click.option(
-    "--factors",
-    callback=numbers(int),
-    default=_listed(DEFAULT.factors),
-    show_default=True,
-    help="Numbers per movie, such as 40,100.",
-)
-@click.option(
-    "--l2",
-    callback=numbers(float),
-    default=_listed(DEFAULT.regularizations),
-    show_default=True,
-    help="Weights of L2, such as 0.05,0.1.",
-)
-@click.option(
-    "--rates",
-    callback=numbers(float),
-    default=_listed(DEFAULT.learning_rates),
-    show_default=True,
-    help="Learning rates, such as 0.005.",
-)
+@listed("--factors", int, DEFAULT.factors, "Numbers per movie.")
+@listed("--l2", float, DEFAULT.regularizations, "Weights of L2.")
+@listed("--rates", float, DEFAULT.learning_rates, "Learning rates.")
 @click.option("--folds", type=click.IntRange(2, 20), default=5, show_default=True, help="Of the cross-validation.")
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Of folds, start and order.")
 @click.option("--json", "as_json", is_flag=True, help="Print the figures as JSON.")
