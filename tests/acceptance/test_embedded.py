@@ -21,7 +21,8 @@ from tests.acceptance.installation import ADMIN_TOKEN, Installation, free_port, 
 
 POSTERS, MOVIES = 300, 9125
 KILL_AT = (40, 110, 180)  # embedded posters
-TOY_STORY, KUNG_FU_PANDA = 1, 59784
+TOY_STORY, HEAT, KUNG_FU_PANDA = 1, 6, 59784
+NEW_USER = 4_000_000
 NEAREST = {59784: 87222, 4306: 53121, 858: 2023}  # Kung Fu Panda 2, Shrek the Third, The Godfather: Part III
 
 
@@ -173,6 +174,39 @@ def test_movies_liked_alike_are_answered_too(served: Installation) -> None:
     assert answer.status == 200
     assert len(answer.body["items"]) == 5
     assert TOY_STORY not in [item["movie_id"] for item in answer.body["items"]]
+
+
+def test_toy_story_is_liked_like_its_sequel_and_heat_like_no_romance(served: Installation) -> None:
+    toys = served.ask(f"/similar?movie_id={TOY_STORY}&by=ratings&k=5").body["items"]
+    assert toys[0]["title"] == "Toy Story 2"
+    heat = served.ask(f"/similar?movie_id={HEAT}&by=ratings&k=5").body["items"]
+    assert not [item["title"] for item in heat if "Romance" in item["genres"] or item["genres"] == ["Drama"]]
+
+
+def test_debias_moves_the_neighbours_away_from_the_well_known(served: Installation) -> None:
+    def ratings_of_neighbours(debias: str) -> float:
+        items = served.ask(f"/similar?movie_id={HEAT}&by=ratings&k=20{debias}").body["items"]
+        return float(np.median([served.ask(f"/movies/{item['movie_id']}").body["n_ratings"] for item in items]))
+
+    by_knob = [ratings_of_neighbours(debias) for debias in ("&debias=0", "", "&debias=1")]
+    assert by_knob[0] > by_knob[1] > by_knob[2]
+
+
+def test_a_new_user_gets_recommendations_and_predictions_with_the_next_question(served: Installation) -> None:
+    assert served.ask(f"/users/{NEW_USER}/recommendations").status == 404
+    given = [
+        {"user_id": NEW_USER, "movie_id": TOY_STORY, "rating": 5},
+        {"user_id": NEW_USER, "movie_id": HEAT, "rating": 1},
+    ]
+    assert served.ask("/ratings", given).body["accepted"] == 2
+    items = served.ask(f"/users/{NEW_USER}/recommendations?k=5").body["items"]
+    assert items[0]["title"] == "Toy Story 2"
+    assert items[0]["because"][0]["movie_id"] == TOY_STORY
+    assert not {TOY_STORY, HEAT} & {item["movie_id"] for item in items}
+    before = served.ask(f"/predict?user_id={NEW_USER}&movie_id={items[0]['movie_id']}").body["predicted_rating"]
+    served.ask("/ratings", [{"user_id": NEW_USER, "movie_id": TOY_STORY, "rating": 0.5}])
+    after = served.ask(f"/predict?user_id={NEW_USER}&movie_id={items[0]['movie_id']}").body["predicted_rating"]
+    assert after < before
 
 
 def test_a_movie_without_a_poster_says_so(served: Installation) -> None:

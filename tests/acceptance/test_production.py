@@ -78,6 +78,14 @@ def test_the_answers_are_those_of_one_machine(production: Installation, movie_id
     wait_until(liked, 10, "liked alike answers from the snapshot with the model")
 
 
+def test_a_rating_counts_at_once_whichever_process_is_asked(production: Installation) -> None:
+    user = 3_000_000
+    for movie_id, rating in ((1, 5), (3114, 4.5), (1, 0.5)):
+        assert production.ask("/ratings", {"user_id": user, "movie_id": movie_id, "rating": rating}).status == 200
+        answers = [production.ask(f"/predict?user_id={user}&movie_id={movie_id}").body for _ in range(20)]
+        assert {answer["rating"] for answer in answers} == {rating}, "both processes of gunicorn know the rating"
+
+
 def _metrics(production: Installation) -> dict[tuple[str, ...], float]:
     """Every sample by its name and the values of its labels, these in the order of their names."""
     with urllib.request.urlopen(f"http://127.0.0.1:{production.port}/metrics", timeout=10) as answer:
