@@ -1,16 +1,19 @@
 """Where the ratings are: one Parquet file per imported set, and single ratings given since."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from math import isclose
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import Connection, delete, func, insert, select
+from sqlalchemy import Connection, bindparam, delete, func, insert, select, update
 
 from catalog import rating_rows
 from catalog.database import Database
 from catalog.rating_rows import GivenRating, RatingsTaken
-from catalog.schema import rating_sets, ratings
+from catalog.schema import movies, rating_sets, ratings
+
+MEAN_TOLERANCE = 1e-6  # of a mean, relative: sums of float32 stars differ by their order
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,10 +45,10 @@ class RatingSets:
         with self._database.read() as connection:
             rows = connection.execute(query).all()
         columns = list(zip(*rows, strict=True)) or [(), (), (), ()]
-        users, movies, stars, times = columns
+        users, rated, stars, times = columns
         return (
             np.asarray(users, np.int64),
-            np.asarray(movies, np.int64),
+            np.asarray(rated, np.int64),
             np.asarray(stars, np.float32),
             np.asarray(times, np.int64),
         )
@@ -70,6 +73,21 @@ class RatingSets:
         with self._database.read() as connection:
             return connection.execute(query).first() is not None
 
+    def counted(self, by_movie: Mapping[int, tuple[int, float]]) -> int:
+        """Notes how many ratings these movies have, and their mean in stars; says of how many it had changed.
+
+        Movies that are not in the catalog are passed over, those that are not named keep what they have.
+        """
+        query = select(movies.c.movie_id, movies.c.n_ratings, movies.c.mean_rating).order_by(movies.c.movie_id)
+        with self._database.write() as connection:
+            known = {row.movie_id: (row.n_ratings, row.mean_rating) for row in connection.execute(query)}
+            changed = [id_ for id_ in known if id_ in by_movie and _differs(known[id_], by_movie[id_])]
+            if changed:
+                rows = [{"id": id_, "n": by_movie[id_][0], "mean": by_movie[id_][1]} for id_ in changed]
+                one = update(movies).where(movies.c.movie_id == bindparam("id"))
+                connection.execute(one.values(n_ratings=bindparam("n"), mean_rating=bindparam("mean")), rows)
+        return len(changed)
+
     def count(self) -> int:
         """How many ratings there are, imported and single."""
         with self._database.read() as connection:
@@ -81,3 +99,7 @@ class RatingSets:
         connection.execute(delete(rating_sets).where(rating_sets.c.name == new.name))
         values = {name: getattr(new, name) for name in rating_sets.c.keys()}  # noqa: SIM118 - a column collection
         connection.execute(insert(rating_sets).values(values))
+
+
+def _differs(known: tuple[int, float | None], now: tuple[int, float]) -> bool:
+    return known[0] != now[0] or known[1] is None or not isclose(known[1], now[1], rel_tol=MEAN_TOLERANCE)

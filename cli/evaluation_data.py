@@ -9,6 +9,8 @@ import numpy as np
 from catalog.catalog import Catalog
 from catalog.movielens import find_file, read_movies
 from cli.session import bundled_data, session
+from config.loading import load_settings
+from config.settings import Settings
 from ratings.errors import BadFile
 from ratings.matrix import RatingsMatrix
 from ratings.reading import read_ratings_csv
@@ -38,7 +40,7 @@ def evaluation_data(folder: Path | None) -> EvaluationData:
         CatalogError, ConfigError: the catalog cannot be opened. RatingsError: a file is missing or broken.
         click.UsageError: no folder was given, the catalog has no ratings, and this is not a clone.
     """
-    if folder is None:
+    if folder is None and _has_catalog(load_settings()):
         with session() as opened:
             if opened.catalog.ratings.count():
                 return _of_catalog(opened.catalog)
@@ -63,3 +65,8 @@ def _of_folder(folder: Path) -> EvaluationData:
 
 def _in_order(matrix: RatingsMatrix, genres: dict[int, set[str]]) -> list[Set[str]]:
     return [genres.get(movie_id, set()) for movie_id in matrix.movie_ids.tolist()]
+
+
+def _has_catalog(settings: Settings) -> bool:
+    """Whether there may be ratings to look for; to measure is no reason to make a data folder."""
+    return bool(settings.database_url) or settings.data_dir.exists()

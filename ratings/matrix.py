@@ -54,6 +54,13 @@ class RatingsMatrix:
         return np.bincount(self.user_items.indices, minlength=len(self.movie_ids)).astype(np.int64)
 
     @property
+    def mean_ratings(self) -> NDArray[np.float64]:
+        """Mean stars of each movie: float64 (n_movies,); 0 without ratings."""
+        sums = np.bincount(self.user_items.indices, weights=self.user_items.data, minlength=len(self.movie_ids))
+        means: NDArray[np.float64] = sums / np.maximum(self.n_ratings, 1)
+        return means
+
+    @property
     def ratings_per_user(self) -> NDArray[np.int64]:
         """Ratings of each user: int64 (n_users,)."""
         counts: NDArray[np.int64] = np.diff(self.user_items.indptr).astype(np.int64)

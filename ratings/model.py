@@ -24,6 +24,7 @@ NAMES = (
     "user_ids",
     "movie_ids",
     "n_ratings",
+    "mean_ratings",
     "user_biases",
     "item_biases",
     "user_factors",
@@ -39,6 +40,7 @@ class FactorModel:
     Attributes:
         mu: mean of all ratings in stars. scale: least and greatest rating found, in stars.
         user_ids, movie_ids: int64, sorted: whose rows these are. n_ratings: int64 (n_movies,).
+        mean_ratings: float64 (n_movies,), in stars.
         user_biases, item_biases: float32 (n,). user_factors, item_factors: float32 (n, factors), not normalised.
         vectors: float32 (n_movies, d), for inner products (`ratings.vectors`).
         options: how both were fitted. metrics: counts, errors, learning curve, what the vectors are; plain values.
@@ -49,6 +51,7 @@ class FactorModel:
     user_ids: NDArray[np.int64]
     movie_ids: NDArray[np.int64]
     n_ratings: NDArray[np.int64]
+    mean_ratings: NDArray[np.float64]
     user_biases: NDArray[np.float32]
     item_biases: NDArray[np.float32]
     user_factors: NDArray[np.float32]

@@ -72,6 +72,7 @@ def _model(
         user_ids=matrix.user_ids,
         movie_ids=matrix.movie_ids,
         n_ratings=matrix.n_ratings,
+        mean_ratings=matrix.mean_ratings,
         user_biases=factors.user_biases,
         item_biases=factors.item_biases,
         user_factors=factors.user_factors,

@@ -87,7 +87,7 @@ def test_it_carries_what_is_not_code(names: set[str], tracked: list[Path]) -> No
     assert data <= names, f"not in package-data of pyproject.toml: {sorted(data - names)}"
     assert WEIGHTS in names
     assert {f"{package}/py.typed" for package in PACKAGES} <= names
-    for folder in ("api/templates/", "api/static/", "posters/fonts/", "catalog/migrations/versions/"):
+    for folder in ("api/templates/", "api/static/", "cli/templates/", "posters/fonts/", "catalog/migrations/versions/"):
         assert any(name.startswith(folder) for name in names), folder
 
 

@@ -38,6 +38,7 @@ def train(catalog: Catalog, models_dir: Path, options: TrainingOptions, report: 
     model = train_model(_of_known_movies(catalog), options, epoch, vectors)
     name = f"factors-{time.strftime('%Y%m%dT%H%M%S', time.gmtime())}-{time.time_ns() // 1000 % 1_000_000:06d}"
     model.save(models_dir / name)
+    catalog.ratings.counted(_by_movie(model))  # ratings given singly are in it, which no import has counted
     _forget_old(models_dir)
     return {"model": name, **{key: value for key, value in model.metrics.items() if key != "curve"}}
 
@@ -56,6 +57,11 @@ def _error(done: EpochReport) -> str:
     if done.phase == "search":
         return f"validation RMSE {done.validation_rmse:.4f}"
     return f"learning from all ratings, RMSE {done.train_rmse:.4f}"
+
+
+def _by_movie(model: FactorModel) -> dict[int, tuple[int, float]]:
+    counts = zip(model.n_ratings.tolist(), model.mean_ratings.tolist(), strict=True)
+    return dict(zip(model.movie_ids.tolist(), counts, strict=True))
 
 
 def _of_known_movies(catalog: Catalog) -> RatingColumns:

@@ -105,3 +105,13 @@ def test_requests_that_meet_lose_nothing_and_the_latest_wins(stocked: Catalog) -
     assert all(of_one.accepted + of_one.outdated == 45 for of_one in taken)
     for user_id in range(1, 6):
         assert {(r.stars, r.rated_at) for r in stocked.ratings.single_of(user_id)} == {(4.0, 8)}
+
+
+def test_counts_are_noted_where_they_changed_and_nowhere_else(stocked: Catalog) -> None:
+    known = {movie_id: stocked.movies.get(movie_id).n_ratings for movie_id in stocked.movies.ids()}
+    first, *others = known
+    assert stocked.ratings.counted({first: (7, 3.5), 2**30 + 99: (1, 1.0)}) == 1
+    assert stocked.ratings.counted({first: (7, 3.5 + 1e-9)}) == 0
+    movie = stocked.movies.get(first)
+    assert (movie.n_ratings, movie.mean_rating) == (7, 3.5)
+    assert all(stocked.movies.get(movie_id).n_ratings == known[movie_id] for movie_id in others)

@@ -48,6 +48,7 @@ def toy_model(movie_ids: list[int]) -> FactorModel:
         user_ids=np.array([7], np.int64),
         movie_ids=np.array(movie_ids, np.int64),
         n_ratings=np.arange(1, n + 1),
+        mean_ratings=np.full(n, 3.5),
         user_biases=np.zeros(1, np.float32),
         item_biases=np.linspace(-1, 1, n, dtype=np.float32),
         user_factors=np.ones((1, 2), np.float32),

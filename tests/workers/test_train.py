@@ -89,3 +89,11 @@ def test_ctrl_c_is_in_the_result(rated: Catalog, tmp_path: Path) -> None:
             raise KeyboardInterrupt
 
     assert train(rated, tmp_path, QUICK, stop)["interrupted"] is True
+
+
+def test_movies_say_how_many_ratings_there_were_and_their_mean(rated: Catalog, tmp_path: Path) -> None:
+    model = FactorModel.load(tmp_path / train(rated, tmp_path, QUICK, Lines())["model"])
+    for movie_id, mean in zip(model.movie_ids.tolist(), model.mean_ratings.tolist(), strict=True):
+        movie = rated.movies.get(movie_id)
+        assert movie.n_ratings == 12
+        assert movie.mean_rating == pytest.approx(mean)
