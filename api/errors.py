@@ -8,6 +8,7 @@ from typing import Any, NoReturn
 
 from flask import Flask, Response, current_app, g, render_template, request
 from pydantic import BaseModel, Field, ValidationError
+from pydantic_core import ErrorDetails
 from werkzeug.exceptions import HTTPException
 
 from api.refusals import (
@@ -41,6 +42,16 @@ RETRY_SOON_S, RETRY_LATER_S = 1, 5
 NOWHERE = {
     404: "nothing is at this address; /docs lists what there is",
     405: "this address does not answer to this method; /docs lists what there is",
+}
+# In place of pydantic's words for what goes wrong most: they name Python's types.
+WORDS = {
+    "extra_forbidden": "is not known here; /docs lists what is",
+    "missing": "is missing",
+    "int_type": "must be a whole number, without quotes and without a point",
+    "float_type": "must be a number, without quotes",
+    "string_type": "must be a text in quotes",
+    "too_long": "must have at most {max_length} entries, not {actual_length}",
+    "too_short": "must have at least {min_length} of them",
 }
 INTERNAL = "this is a bug of Posterity; its log has the details under this request_id"
 
@@ -129,8 +140,8 @@ def refuse(err: ValidationError) -> NoReturn:
     Raises:
         InvalidRequest: always; it names the fields.
     """
-    found = err.errors(include_url=False, include_context=False, include_input=False)
-    raise InvalidRequest(*(FieldError(field=_path(e["loc"]), why=_why(e["type"], e["msg"])) for e in found)) from err
+    found = err.errors(include_url=False, include_input=False)
+    raise InvalidRequest(*(FieldError(field=_path(e["loc"]), why=_why(e)) for e in found)) from err
 
 
 def problem_responses(*statuses: int) -> dict[str | int | HTTPStatus, Any]:
@@ -161,10 +172,16 @@ def _http(err: HTTPException) -> Any:
     if err.code >= HTTPStatus.INTERNAL_SERVER_ERROR:
         return _answer(err.code, "internal_error", INTERNAL)
     phrase = HTTPStatus(err.code).phrase
-    detail = NOWHERE.get(err.code, err.description or phrase)
+    detail = _too_long() if err.code == HTTPStatus.REQUEST_ENTITY_TOO_LARGE else NOWHERE.get(err.code, err.description)
+    detail = detail or phrase
     response = _answer(err.code, phrase.lower().replace(" ", "_").replace("-", "_"), detail)
     response.headers.extend(header for header in err.get_headers() if header[0] in ("Allow", "Retry-After"))
     return response
+
+
+def _too_long() -> str:
+    limit = request.max_content_length
+    return f"too much at once: this address takes {limit:,} bytes" if limit else "too much at once"
 
 
 def _bug(err: Exception) -> Response:
@@ -198,9 +215,8 @@ def _path(loc: Sequence[int | str]) -> str:
     return text.removeprefix(".")[:200]
 
 
-def _why(kind: str, message: str) -> str:
-    if kind == "extra_forbidden":
-        return "is not known here; /docs lists what is"
-    if kind == "missing":
-        return "is missing"
-    return message.removeprefix("Value error, ").replace("Input should be", "must be")
+def _why(found: ErrorDetails) -> str:
+    words = WORDS.get(found["type"])
+    if words is not None:
+        return words.format(**found.get("ctx", {}))
+    return found["msg"].removeprefix("Value error, ").replace("Input should be", "must be")

@@ -13,6 +13,7 @@ from werkzeug.exceptions import RequestEntityTooLarge, UnsupportedMediaType
 
 from api.errors import FieldError, InvalidRequest
 
+MAX_DIGITS = 1000  # of a whole number, long before Python's own limit, whose error speaks to programmers
 MAX_DEPTH = 20  # reliability.md section 10; our deepest body has 3
 # A string, closed or not, or one bracket. A string that never ends must match as well, or the search would start
 # again at each of its characters.
@@ -81,7 +82,7 @@ def parse(body: bytes) -> Any:
     try:
         text = body.decode("utf-8")
         _check_depth(text)
-        value = json.loads(text, object_pairs_hook=_object, parse_constant=_constant, parse_float=_number)
+        value = _loaded(text)
     except (ValueError, RecursionError, MemoryError) as err:
         raise InvalidRequest(FieldError(field="", why=f"the body is not usable JSON: {_first_line(err)}")) from err
     if not isinstance(value, dict | list):
@@ -89,6 +90,10 @@ def parse(body: bytes) -> Any:
     if any("\x00" in text or not _is_unicode(text) for text in _texts(value)):
         raise InvalidRequest(FieldError(field="", why="the body holds a NUL or half of a surrogate pair"))
     return value
+
+
+def _loaded(text: str) -> Any:
+    return json.loads(text, object_pairs_hook=_object, parse_constant=_constant, parse_float=_number, parse_int=_whole)
 
 
 def _check_depth(text: str) -> None:
@@ -117,6 +122,12 @@ def _number(text: str) -> float:
     if not math.isfinite(number):
         raise ValueError(f"{text[:40]} is too large a number")
     return number
+
+
+def _whole(text: str) -> int:
+    if len(text) > MAX_DIGITS:
+        raise ValueError(f"{text[:40]}... is too long a number")
+    return int(text)
 
 
 def _texts(value: Any) -> Iterator[str]:

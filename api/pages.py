@@ -50,7 +50,13 @@ class Evidence:
     @property
     def full_scale(self) -> float:
         """What a full bar stands for: cosines end at 1, inner products at the best one shown."""
-        return max([1.0, *(item.score for item in self.items)])
+        best = max((item.score for item in self.items), default=0.0)
+        return best if self.by == "ratings" and best > 0 else 1.0
+
+    @property
+    def digits(self) -> int:
+        """After the point: inner products of rating vectors are small, and two digits would make them all equal."""
+        return 2 if self.by == "poster" else 3
 
 
 @routes.get("/")

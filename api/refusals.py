@@ -44,9 +44,8 @@ class NotPublished(Refusal):
 
     def __init__(self, movie_id: int, by: str, generation: int) -> None:
         self.movie_id, self.state, self.generation = movie_id, "embedded" if by == "poster" else "rated", generation
-        super().__init__(
-            f"movie {movie_id} is {self.state}, but not in snapshot {generation} by {by}: it comes with the next one"
-        )
+        step = "it comes with the next one" if by == "poster" else "posterity train, then rebuild, bring it in"
+        super().__init__(f"movie {movie_id} is {self.state}, but not in snapshot {generation} by {by}: {step}")
 
 
 class NotReady(Refusal):
@@ -69,10 +68,8 @@ class NoTaste(Refusal):
     """The user rated movies, but the snapshot has no rating vector of any of them."""
 
     def __init__(self, known_ratings: int, generation: int) -> None:
-        super().__init__(
-            f"none of the {known_ratings} movies rated has a rating vector in snapshot {generation}: "
-            "rate better known ones, or train and rebuild"
-        )
+        none = "the one movie rated has no" if known_ratings == 1 else f"none of the {known_ratings} movies rated has a"
+        super().__init__(f"{none} rating vector in snapshot {generation}: rate better known ones, or train and rebuild")
         self.known_ratings, self.generation = known_ratings, generation
 
 

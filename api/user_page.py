@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 
 import numpy as np
-from flask import Blueprint, render_template
+from flask import Blueprint, redirect, render_template, request, url_for
+from werkzeug.wrappers import Response
 
 from api.answers import notices
 from api.histories import History
@@ -42,6 +43,12 @@ class RatedMovie:
     def attribution(self) -> str | None:
         """What has to be said where its poster is shown."""
         return self.movie.poster_attribution
+
+
+@routes.get("/app/users")
+def chosen() -> Response:
+    """Leads from the field of the start page to the page of the user named there."""
+    return redirect(url_for("user_page.user", user_id=number_in(request.args.get("user_id", "").strip())))
 
 
 @routes.get("/app/users/<user_id>")

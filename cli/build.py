@@ -7,6 +7,7 @@ import click
 
 from catalog.entries import Job
 from catalog.errors import CatalogError
+from cli.interrupts import heard_interrupts
 from cli.progress import Bar
 from cli.session import Session, session
 from workers.building import run_job
@@ -27,7 +28,7 @@ def train_command(as_json: bool) -> None:
 
     Example: posterity train && posterity rebuild
     """
-    with session() as opened:
+    with session() as opened, heard_interrupts():
         job = run_here(opened, "train")
     click.echo(json.dumps(job.result) if as_json else f"{train_summary(job.result)}\nnext: posterity rebuild")
 

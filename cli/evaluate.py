@@ -72,10 +72,19 @@ def evaluate_command(**given: Any) -> None:
     asked = Asked(**given)
     if asked.plots is not None:
         figures.require_matplotlib()
-        asked.plots.mkdir(parents=True, exist_ok=True)  # what cannot be written to is said now, not after the work
+        _make_folder(asked.plots)  # what cannot be written to is said now, not after the work
     if asked.folds is not None and (asked.data or asked.split or asked.plots):
         raise click.UsageError("--folds brings its own ratings and splits: leave out --data, --split and --plots")
     sys.exit(_by_folds(asked, asked.folds) if asked.folds is not None else _by_split(asked))
+
+
+def _make_folder(path: Path) -> None:
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as err:
+        raise click.BadParameter(
+            f"{path} cannot be a folder for figures: {err.strerror}", param_hint="--plots"
+        ) from err
 
 
 def _by_split(asked: Asked) -> int:

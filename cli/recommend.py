@@ -13,10 +13,10 @@ from rich.table import Table
 from api.fields import LEAST_STARS, MOST_STARS
 from api.histories import Histories, History, history_of
 from api.recommending import MIN_RATINGS, RankedBy, Wanted, recommended
-from api.refusals import NoRatingsOf
 from api.user_answers import RecommendedMovie
 from catalog.catalog import Catalog
 from catalog.entries import MAX_ID
+from catalog.errors import CatalogError
 from cli.finding import find_movie
 from cli.knobs import Debias
 from cli.session import session
@@ -24,6 +24,10 @@ from index.live import LiveSnapshot
 from ratings.tastes import RECOMMEND_DEBIAS
 
 RATED = re.compile(r"(?P<movie>.*\S)\s*=\s*(?P<stars>[0-9](\.[0-9]+)?)", re.DOTALL)
+
+
+class NothingRated(CatalogError):
+    """The user has no ratings; the message says how to name some."""
 
 
 @click.command("recommend")
@@ -76,6 +80,9 @@ def recommend_command(
         about = {"user_id": user, "by": by, "known_ratings": len(history), "index_version": snapshot.generation}
         click.echo(json.dumps({**about, "items": [item.model_dump(mode="json") for item in items]}))
         return
+    if not items:
+        click.echo("nothing is left to recommend: all that qualifies has been rated; try a smaller --min-ratings")
+        return
     whom = "you" if user is None else f"user {user}"
     click.echo(f"For {whom}, from {len(history)} rated movie{'' if len(history) == 1 else 's'}:")
     Console().print(_table(items))
@@ -84,7 +91,9 @@ def recommend_command(
 def _history(catalog: Catalog, user_id: int) -> History:
     history = Histories(catalog).of(user_id)
     if not len(history):
-        raise NoRatingsOf(user_id)
+        raise NothingRated(
+            f"user {user_id} has rated nothing yet: POST /ratings, or name ratings here, as in --rated 'Toy Story=5'"
+        )
     return history
 
 
@@ -99,7 +108,7 @@ def _rated(catalog: Catalog, rated: Sequence[str]) -> History:
                 param_hint="--rated",
             )
         movie, others = find_movie(catalog, spelt["movie"].strip())
-        if others:
+        if others or spelt["movie"].strip().isdigit():  # a number may be meant as a title: 300, 21, 1984
             click.echo(f"{spelt['movie'].strip()!r} is taken for {movie.label} [{movie.movie_id}]", err=True)
         movie_ids.append(movie.movie_id)
         stars.append(float(spelt["stars"]))

@@ -91,4 +91,5 @@ def _why_not(asked: Movie, by: str) -> str:
     if asked.state == "embedded":
         return f"{name} was embedded after the last snapshot: posterity rebuild"
     reason = f" ({asked.reason}: {asked.detail})" if asked.reason else ""
-    return f"{name} has no embedded poster, its state is {asked.state}{reason}"
+    step = ": posterity embed" if asked.state == "none" else ""
+    return f"{name} has no embedded poster, its state is {asked.state}{reason}{step}"

@@ -42,6 +42,12 @@ def test_brackets_inside_a_text_are_not_nesting() -> None:
     assert parse(json.dumps({"title": text}).encode()) == {"title": text}
 
 
+def test_a_number_of_thousands_of_digits_is_refused_in_words_for_people() -> None:
+    assert parse(b"[" + b"9" * 1000 + b"]") == [int("9" * 1000)]
+    with pytest.raises(InvalidRequest, match=r"9999\.\.\. is too long a number$"):
+        parse(b"[" + b"9" * 5000 + b"]")
+
+
 def test_the_doubled_key_is_named() -> None:
     with pytest.raises(InvalidRequest, match="'b' appears twice"):
         parse(b'{"a": 1, "b": 2, "b": 3}')

@@ -65,12 +65,12 @@ def test_a_movie_shows_both_kinds_of_neighbours_with_scores(
 ) -> None:
     publish()
     html = client.get("/app/movies/1").text
-    for by in ("poster", "ratings"):
+    for by, digits in (("poster", 2), ("ratings", 3)):
         section = html.split(f'id="by-{by}"')[1].split("</section>")[0]
         shown = [int(i) for i in re.findall(r'href="/app/movies/(\d+)"', section)]
         items = client.get(f"/similar?movie_id=1&by={by}&k=12").json["items"]
         assert shown == [item["movie_id"] for item in items]
-        assert f"{items[0]['score']:.2f}" in section
+        assert f"{items[0]['score']:.{digits}f}" in section
 
 
 @pytest.mark.parametrize(
@@ -158,6 +158,16 @@ def test_pages_can_be_read_without_seeing_them(page: Callable[..., Page], publis
         assert {field["id"] for field in shown.all("input") + shown.all("progress")} <= labelled
         ids = [attributes["id"] for _, attributes in shown.tags if "id" in attributes]
         assert len(ids) == len(set(ids))
+
+
+def test_the_best_neighbour_by_ratings_fills_its_bar_however_small_its_score(
+    page: Callable[..., Page], client: FlaskClient, publish: Callable[[], Any]
+) -> None:
+    publish()
+    items = client.get("/similar?movie_id=1&by=ratings&k=12").json["items"]
+    bars = page("/app/movies/1").all("meter")[-len(items) :]
+    assert [float(bar["value"] or 0) for bar in bars] == [max(item["score"], 0) for item in items]
+    assert {float(bar["max"] or 0) for bar in bars} == {items[0]["score"]}
 
 
 def test_only_a_page_that_waits_for_something_looks_again(client: FlaskClient, publish: Callable[[], Any]) -> None:

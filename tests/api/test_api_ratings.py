@@ -101,6 +101,21 @@ def test_a_bad_rating_is_400_names_the_field_and_stores_nothing(client: FlaskCli
     assert catalog.ratings.count() == 0
 
 
+@pytest.mark.parametrize(
+    ("body", "words"),
+    [
+        ([GOOD] * 501, "must have at most 500 entries, not 501"),
+        ([], "must have at least 1 of them"),
+        ({**GOOD, "user_id": "7"}, "user_id: must be a whole number, without quotes and without a point"),
+        ({**GOOD, "rating": "5"}, "rating: must be a number, without quotes"),
+        ({**GOOD, "rating": True}, "rating: must be a number, without quotes"),
+        ({**GOOD, "rating": 6}, "rating: must be less than or equal to 5"),
+    ],
+)
+def test_what_is_wrong_is_said_in_words_for_people(body: Any, words: str, client: FlaskClient) -> None:
+    assert post(client, body, 400)["detail"] == words
+
+
 def test_a_body_that_is_not_plain_json_is_400(client: FlaskClient, catalog: Catalog) -> None:
     for body in BODIES:
         answer = client.post("/ratings", data=body, content_type="application/json")
@@ -119,7 +134,9 @@ def test_whatever_comes_in_is_taken_or_refused_and_never_a_bug(body: Any, client
 def test_another_content_type_is_415_and_a_long_body_413(client: FlaskClient) -> None:
     body = json.dumps(GOOD).encode()
     assert client.post("/ratings", data=body, content_type="text/plain").status_code == 415
-    assert client.post("/ratings", data=body.ljust(1_048_577), content_type="application/json").status_code == 413
+    long = client.post("/ratings", data=body.ljust(1_048_577), content_type="application/json")
+    assert long.status_code == 413
+    assert long.json["detail"] == "too much at once: this address takes 1,048,576 bytes"
 
 
 def test_a_rating_is_stored_as_it_was_given(client: FlaskClient, catalog: Catalog) -> None:

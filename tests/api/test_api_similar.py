@@ -155,14 +155,17 @@ def test_a_failed_movie_says_why(client: FlaskClient, publish: Callable[[], Any]
     assert client.get("/similar?movie_id=26").json["reason"] == "no_poster"
 
 
-@pytest.mark.parametrize(("query", "state"), [("movie_id=29", "embedded"), ("movie_id=21&by=ratings", "rated")])
-def test_what_came_after_the_snapshot_is_409_and_promised_for_the_next(
-    query: str, state: str, client: FlaskClient, publish: Callable[[], Any]
+@pytest.mark.parametrize(
+    ("query", "state", "step"),
+    [("movie_id=29", "embedded", "the next one"), ("movie_id=21&by=ratings", "rated", "train, then rebuild")],
+)
+def test_what_came_after_the_snapshot_is_409_and_told_what_brings_it_in(
+    query: str, state: str, step: str, client: FlaskClient, publish: Callable[[], Any]
 ) -> None:
     publish()
     answer = client.get(f"/similar?{query}")
     assert (answer.status_code, answer.json["code"], answer.json["state"]) == (409, "not_in_snapshot", state)
-    assert "the next one" in answer.json["detail"]
+    assert step in answer.json["detail"]
     assert answer.json["generation"] == 1
 
 
@@ -172,12 +175,14 @@ def test_a_movie_nobody_rated_is_409_by_ratings(client: FlaskClient, publish: Ca
     assert (answer.status_code, answer.json["code"]) == (409, "not_rated")
 
 
-def test_a_movie_rated_since_the_snapshot_is_409_and_promised_for_the_next(
+def test_a_movie_rated_since_the_snapshot_is_409_and_told_to_train(
     client: FlaskClient, publish: Callable[[], Any], catalog: Catalog
 ) -> None:
     publish()
     catalog.ratings.give([GivenRating(7, 24, 4.0, 100)])
-    assert client.get("/similar?movie_id=24&by=ratings").json["code"] == "not_in_snapshot"
+    problem = client.get("/similar?movie_id=24&by=ratings").json
+    assert problem["code"] == "not_in_snapshot"
+    assert problem["detail"].endswith("by ratings: posterity train, then rebuild, bring it in")
 
 
 def test_a_snapshot_without_one_kind_answers_the_other(client: FlaskClient, publish: Callable[..., Any]) -> None:

@@ -54,6 +54,26 @@ def test_who_rated_nothing_has_no_page_and_is_told_how_to_get_one(user_id: str, 
     assert "POST /ratings" in answer.text
 
 
+def test_the_start_page_leads_to_the_page_of_a_user(client: FlaskClient, rated: Catalog) -> None:
+    html = client.get("/").text
+    assert 'action="/app/users"' in html
+    assert 'name="user_id"' in html
+    answer = client.get("/app/users?user_id=+7+")
+    assert (answer.status_code, answer.location) == (302, "/app/users/7")
+
+
+@pytest.mark.parametrize("query", ["", "?user_id=", "?user_id=abc", "?user_id=//evil.example", "?user_id=2147483648"])
+def test_what_cannot_be_a_user_leads_to_the_page_that_explains(query: str, client: FlaskClient) -> None:
+    answer = client.get(f"/app/users{query}", follow_redirects=True)
+    assert answer.status_code == 404
+    assert "POST /ratings" in answer.text
+
+
+def test_an_error_page_does_not_deny_the_snapshot_that_is_served(client: FlaskClient, publish: Publish) -> None:
+    publish()
+    assert "No snapshot yet" not in client.get("/app/users/77").text
+
+
 def test_before_the_first_snapshot_the_page_says_so(client: FlaskClient, rated: Catalog) -> None:
     answer = client.get("/app/users/7")
     assert answer.status_code == 200

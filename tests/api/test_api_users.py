@@ -267,6 +267,9 @@ def test_a_user_whose_movies_the_snapshot_does_not_know_is_told_so(client: Flask
     rate(client, 7, {29: 5.0, 30: 4.0})
     problem = asked(client, "/users/7/recommendations", 409)
     assert (problem["code"], problem["known_ratings"]) == ("no_taste", 2)
+    assert problem["detail"].startswith("none of the 2 movies rated has a rating vector in snapshot 1: ")
+    rate(client, 8, {29: 5.0})
+    assert asked(client, "/users/8/recommendations", 409)["detail"].startswith("the one movie rated has no rating")
     assert recommended(client, 7, "by=rating")
 
 

@@ -188,7 +188,8 @@ def test_figures_are_written_as_png_of_a_readable_size(folder: Path, tmp_path: P
 
 def test_a_folder_for_figures_that_cannot_be_made_is_said_before_the_work(folder: Path) -> None:
     done = evaluated("--data", folder, "--plots", folder / "movies.csv" / "figures")
-    assert (done.stdout, isinstance(done.exception, NotADirectoryError)) == ("", True)
+    assert (done.stdout, done.exit_code) == ("", 2)
+    assert "figures cannot be a folder for figures: Not a directory" in done.stderr
 
 
 def test_figures_without_matplotlib_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

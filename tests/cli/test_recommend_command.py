@@ -9,13 +9,14 @@ import numpy as np
 import pytest
 from click.testing import CliRunner, Result
 
-from api.refusals import NoRatingsOf
 from catalog.catalog import Catalog
 from catalog.entries import NewMovie
 from catalog.rating_rows import GivenRating
 from catalog.storing import store_movies
 from cli.finding import NoSuchMovie
 from cli.main import KNOWN_ERRORS, cli
+from cli.recommend import NothingRated
+from cli.similar import NoNeighbours
 from config.settings import Settings
 from index import publishing
 from index.contents import SnapshotContents, SpaceContents
@@ -113,6 +114,18 @@ def test_the_table_says_why(published: Catalog) -> None:
     assert "because of" in result.output
 
 
+def test_a_number_is_an_id_and_the_movie_meant_is_named(published: Catalog) -> None:
+    assert "'4' is taken for Heat (1994) [4]" in run("recommend", "--rated", "4=5").stderr
+    assert "taken for" not in run("recommend", "--rated", "Ronin=5").stderr
+
+
+def test_where_nothing_qualifies_a_line_says_so_in_place_of_an_empty_table(published: Catalog) -> None:
+    result = run("recommend", "7", "--min-ratings", "1000")
+    assert result.exit_code == 0
+    assert "nothing is left to recommend" in result.stdout
+    assert "because of" not in result.stdout
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
@@ -147,7 +160,9 @@ def test_a_wrong_call_is_explained_with_code_2(published: Catalog, arguments: tu
 @pytest.mark.parametrize(
     ("arguments", "kind", "words"),
     [
-        (("recommend", "8"), NoRatingsOf, "user 8 has rated nothing yet"),
+        (("recommend", "8"), NothingRated, "user 8 has rated nothing yet"),
+        (("recommend", "8"), NothingRated, "--rated 'Toy Story=5'"),
+        (("similar", "Heat"), NoNeighbours, "its state is none: posterity embed"),
         (("recommend", "--rated", "Zardoz=5"), NoSuchMovie, "no movie is called 'Zardoz'"),
     ],
 )
