@@ -9,9 +9,8 @@ from numpy.typing import NDArray
 from api.histories import History
 from api.refusals import NoPredictions
 from index.snapshot import Snapshot
-from ratings.folding import ItemSide
+from ratings.folding import ATTACHMENT, ItemSide
 
-ATTACHMENT = "prediction"  # its name in the snapshot
 Basis = Literal["factors", "user_mean", "movie_mean", "mean"]
 
 

@@ -29,4 +29,9 @@ def bundled(folder: Path = DATA) -> Data:
     columns, _ = read_ratings_csv(folder / "ratings.csv", np.array(sorted(movies), np.int64))
     matrix = RatingsMatrix.from_columns(columns)
     rows = [movies[movie_id] for movie_id in matrix.movie_ids.tolist()]
-    return Data(matrix, [row["title"] for row in rows], [set(row["genres"].split("|")) for row in rows])
+    return Data(matrix, [row["title"] for row in rows], [_genres(row["genres"]) for row in rows])
+
+
+def _genres(text: str) -> Set[str]:
+    """None where MovieLens says "(no genres listed)": that is no genre that two movies could share."""
+    return set() if text.startswith("(") else set(text.split("|"))

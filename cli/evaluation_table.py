@@ -11,7 +11,7 @@ from cli.rows import verdict, versions
 from ratings.bootstrap import RESAMPLES, Estimate
 from ratings.choosing import Failed
 from ratings.measuring import ErrorRow, RankingRow, mse_above_best, ndcg_below_best
-from ratings.ranking import LIKED
+from ratings.methods import LIKED
 
 WIDTH = 150  # columns, where there is no terminal to ask
 MAY_BE_CHANCE = "\N{ALMOST EQUAL TO} "

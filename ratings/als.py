@@ -10,8 +10,7 @@ from threadpoolctl import threadpool_limits
 
 from ratings.errors import NothingToFit
 from ratings.matrix import RatingsMatrix
-
-MOST_STARS = 5.0
+from ratings.methods import MOST_STARS
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,9 +4,8 @@ from functools import partial
 
 from ratings.biases import fit_biases
 from ratings.choosing import Method, Setting
-from ratings.methods import MovieRanker, RatingPredictor
+from ratings.methods import LIKED, MovieRanker, RatingPredictor
 from ratings.popularity import fit_global_mean, fit_popularity
-from ratings.ranking import LIKED
 
 DAMPINGS = (5.0, 2.0, 10.0, 20.0)  # ratings; 5 is the one the literature has
 

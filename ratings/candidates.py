@@ -4,11 +4,11 @@ from dataclasses import replace
 from functools import partial
 
 from ratings.baselines import baseline_predictors
-from ratings.biases import DAMPING
 from ratings.blend import Fit, fit_blend
 from ratings.choosing import Method, Setting
 from ratings.factors import Factors
-from ratings.folding import FoldedUsers, ItemSide, fold_in_all
+from ratings.folding import FoldedUsers, fold_in_all
+from ratings.item_sides import item_side
 from ratings.matrix import RatingsMatrix
 from ratings.methods import RatingPredictor
 from ratings.neighbourhood import NeighbourhoodOptions, fit_neighbourhood
@@ -39,16 +39,7 @@ def fit_explicit(train: RatingsMatrix, options: FactorOptions) -> Factors:
 def fit_folded(train: RatingsMatrix, options: FactorOptions) -> FoldedUsers:
     """The movies' side of explicit factors with every user folded in, as the service does it."""
     factors = fit_explicit(train, options)
-    side = ItemSide(
-        train.movie_ids,
-        factors.item_biases,
-        factors.item_factors,
-        factors.mu,
-        factors.scale,
-        options.regularization,
-        DAMPING,
-    )
-    return fold_in_all(train, side)
+    return fold_in_all(train, item_side(factors, train.movie_ids, options.regularization))
 
 
 def _neighbourhoods() -> list[Method[RatingPredictor]]:

@@ -7,8 +7,7 @@ from scipy.sparse import csr_matrix, vstack
 
 from ratings.biases import fit_biases
 from ratings.matrix import RatingsMatrix
-
-MOST_STARS = 5.0
+from ratings.methods import MOST_STARS
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,7 @@ from threadpoolctl import threadpool_limits
 from ratings.channels import ChannelOptions, channels
 from ratings.errors import NothingToFit
 from ratings.matrix import RatingsMatrix
-from ratings.partial import LowRank, PartialCorrelations, by_movies, by_users
+from ratings.partial import LowRank, PartialCorrelations, by_movies, by_users, cheaper_side
 from ratings.tail import fold_in_movies
 
 TOLERANCE = 1e-4  # of an eigenvalue, relative: beyond it float32 vectors do not change, and hard spectra take for ever
@@ -48,7 +48,7 @@ class EaseOptions:
 def fit_ease(matrix: RatingsMatrix, options: EaseOptions, most: int | None = None) -> NDArray[np.float32]:
     """Vectors of all movies: float32 (n_movies, d), d = dimensions or fewer where there are not so many movies.
 
-    The smaller side decides the way and the cost, see `ratings.partial`; both give the same vectors up to rounding and
+    The cheaper side decides the way and the cost, see `ratings.partial`; both give the same vectors up to rounding and
     the last digits of an eigensolver. A movie without ratings has a zero vector. The sign of each dimension is fixed:
     its largest number is positive.
 
@@ -66,8 +66,8 @@ def fit_ease(matrix: RatingsMatrix, options: EaseOptions, most: int | None = Non
         head = np.sort(np.argsort(-matrix.n_ratings, kind="stable")[: max(most, MIN_MOVIES)])
         vectors = fold_in_movies(x, head, options.regularization, lambda s: leading(s, options.dimensions))
     else:
-        smaller = by_users if x.shape[0] <= x.shape[1] else by_movies
-        vectors = leading(smaller(x, options.regularization), options.dimensions)
+        cheaper = by_users if cheaper_side(*x.shape) == "users" else by_movies
+        vectors = leading(cheaper(x, options.regularization), options.dimensions)
     vectors[matrix.n_ratings == 0] = 0  # the eigensolver leaves some 1e-12 there, of which a cosine would make a 1
     return vectors
 

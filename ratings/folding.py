@@ -19,6 +19,8 @@ from numpy.typing import NDArray
 
 from ratings.matrix import RatingsMatrix
 
+ATTACHMENT = "prediction"  # the name under which a snapshot carries `ItemSide.arrays`
+
 # The factors of a user of few ratings are held back as if he had given so many more. MSE of 130 users that the movies'
 # side (ml-latest-small, 128 factors, regularization .06) had not seen, from 1, 3, 5, 10 and 50 ratings, damping 5:
 # 20 more: .907 .889 .868 .841 .734; none: .952 .923 .900 .855 .731; the bias alone: .907 .895 .873 .852 .759.

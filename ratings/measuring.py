@@ -110,6 +110,8 @@ def _or_failed(method: Method[Fitted], measure: Callable[[Method[Fitted]], Row])
         return measure(method)
     except RatingsError as err:
         return Failed(method.name, str(err))
+    except MemoryError:
+        return Failed(method.name, "not enough memory for so many ratings")
 
 
 def _errors(choosing: Choosing, method: Method[RatingPredictor], measuring: Measuring) -> ErrorRow:

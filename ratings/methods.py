@@ -5,6 +5,9 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+LIKED = 4.0  # stars from which on a movie is liked (performance.md section 5), however generous the user is
+MOST_STARS = 5.0  # what a rating can be at most, as the reader accepts it: weights are shares of it
+
 
 class RatingPredictor(Protocol):
     """Says how many stars a user would give a movie."""

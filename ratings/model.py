@@ -13,12 +13,12 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from ratings.biases import DAMPING
 from ratings.errors import ModelCorrupt, UnknownUser, UnratedMovie
+from ratings.factors import Factors
 from ratings.folding import ItemSide
+from ratings.item_sides import item_side
 
 FORMAT = 2  # 1 had no vectors of its own
-LEAST_REGULARIZATION = 1e-4  # of a user folded in, where training had none: a ridge regression needs some
 ARRAYS, DESCRIPTION = "arrays.npz", "model.json"
 NAMES = (
     "user_ids",
@@ -77,15 +77,8 @@ class FactorModel:
 
     def item_side(self) -> ItemSide:
         """The movies' half, that users are folded into."""
-        return ItemSide(
-            self.movie_ids,
-            self.item_biases,
-            self.item_factors,
-            self.mu,
-            self.scale,
-            factor_regularization=float(self.options["factors"]["regularization"]) or LEAST_REGULARIZATION,
-            bias_damping=DAMPING,
-        )
+        factors = Factors(self.mu, self.user_biases, self.item_biases, self.user_factors, self.item_factors, self.scale)
+        return item_side(factors, self.movie_ids, float(self.options["factors"]["regularization"]))
 
     def save(self, folder: Path) -> None:
         """Writes the folder whole or not at all; it must not exist yet.

@@ -8,7 +8,7 @@ import numpy as np
 
 @dataclass(frozen=True, slots=True)
 class FactorOptions:
-    """How to fit. The defaults are the best of `benchmarks/neighbours.py` on its validation split.
+    """How to fit. `ACCURATE` below is what training uses; the defaults are simpler, .004 MSE behind it on validation.
 
     Attributes:
         factors: numbers per user and per movie. learning_rate: step per rating in the first epoch.

@@ -1,15 +1,31 @@
 """Partial correlations of movies, by the cheaper of two exact ways; both only ever multiply."""
 
-from typing import Protocol
+from typing import Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.linalg import lapack, solve_triangular
+from scipy.linalg import solve_triangular
 from scipy.sparse import csr_matrix
 
 from ratings.gram import gram_of_movies, gram_of_users
+from ratings.lapack import cholesky_in_place, inverse_of_factor_in_place
 
+Side = Literal["users", "movies"]
+ROW_PAIR_BYTES, CELL_BYTES = 16, 20  # by users: for each pair of rows of X, and for each row and movie
+MOVIE_PAIR_BYTES = 12  # by movies: for each pair of movies
 ROWS_AT_ONCE = 256  # scaled and narrowed together: bounds what the inverse needs beside itself
+
+
+def bytes_by(side: Side, rows: int, movies: int) -> int:
+    """Memory that a side takes for so many rows of X and movies."""
+    if side == "users":
+        return ROW_PAIR_BYTES * rows**2 + CELL_BYTES * rows * movies
+    return MOVIE_PAIR_BYTES * movies**2
+
+
+def cheaper_side(rows: int, movies: int) -> Side:
+    """The side that takes less memory."""
+    return "users" if bytes_by("users", rows, movies) <= bytes_by("movies", rows, movies) else "movies"
 
 
 class PartialCorrelations(Protocol):
@@ -23,7 +39,7 @@ class PartialCorrelations(Protocol):
 
 
 class LowRank:
-    """S as `Z^T Z` without its diagonal; `half` is Z, float32 (n_users, n_movies)."""
+    """S as `Z^T Z` without its diagonal; `half` is Z, float32 (n_rows, n_movies)."""
 
     def __init__(self, half: NDArray[np.float32]) -> None:
         self.half = half
@@ -54,11 +70,11 @@ class Dense:
 
 
 def by_users(x: csr_matrix, regularization: float) -> LowRank:
-    """For fewer users than movies; nothing as large as movies x movies is ever made.
+    """For far fewer rows of X than movies; nothing as large as movies x movies is ever made.
 
     With `K = X X^T + lambda I = L L^T` and `Z = L^-1 X`, Woodbury's identity gives `lambda P = I - Z^T Z`. So
     `S_ij = (Z^T Z)_ij / sqrt((1 - a_i) (1 - a_j))` off the diagonal, a_i being the squared length of column i of Z,
-    always below 1. Memory: 16 n_users^2 + 16 n_users n_movies bytes.
+    always below 1. Memory: see `bytes_by`; n_rows is twice the users where X has both channels.
     """
     gram = gram_of_users(x)
     gram[np.diag_indices(len(gram))] += regularization
@@ -68,7 +84,7 @@ def by_users(x: csr_matrix, regularization: float) -> LowRank:
 
 
 def by_movies(x: csr_matrix, regularization: float) -> Dense:
-    """For fewer movies than users. Memory: 12 n_movies^2 bytes; time: n_movies^3 multiplications."""
+    """For fewer movies. Memory: see `bytes_by`; time: n_movies^3 multiplications."""
     return correlations_of(inverse_of_movies(x, regularization))
 
 
@@ -76,11 +92,10 @@ def inverse_of_movies(x: csr_matrix, regularization: float) -> NDArray[np.float6
     """P, in place of the Gram matrix; of the lower triangle, the other one is left over: float64 in Fortran order."""
     gram = gram_of_movies(x)
     gram[np.diag_indices(len(gram))] += regularization
-    factor, failed = lapack.dpotrf(gram.T, lower=1, overwrite_a=1)
-    if failed:
-        raise FloatingPointError(f"the Gram matrix is not positive definite at row {failed}")
-    inverse, _ = lapack.dpotri(factor, lower=1, overwrite_c=1)
-    return np.asarray(inverse)
+    inverse = gram.T  # the same numbers, in Fortran order
+    cholesky_in_place(inverse)
+    inverse_of_factor_in_place(inverse)
+    return inverse
 
 
 def correlations_of(inverse: NDArray[np.float64]) -> Dense:

@@ -7,13 +7,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ratings.matrix import RatingsMatrix
+from ratings.partial import MOVIE_PAIR_BYTES, bytes_by, cheaper_side
 
 VectorMethod = Literal["ease", "als", "sgd"]
 METHODS: tuple[VectorMethod, ...] = get_args(VectorMethod)
 MEMORY_SHARE = 0.5  # of what is free: the rest is for the factors and for others on the machine
-USER_BYTES, CELL_BYTES = 16, 20  # by users: for each pair of users, and for each user and movie (`ratings.partial`)
-PAIR_BYTES = 12  # by movies: for each pair of movies
-RATING_BYTES = 24  # both channels of a rating: float64 and an index each
+RATING_BYTES = 72  # both channels of a rating, float64 and an index each, and two copies of them on the way
 LEAST_HELD = 0.8  # share of the ratings that the fitted movies must hold; the others rest on them
 GIB = 1 << 30
 
@@ -34,7 +33,7 @@ class VectorPlan:
 def plan_vectors(matrix: RatingsMatrix, free_bytes: int, asked: VectorMethod | None = None) -> VectorPlan:
     """EASE as far as memory goes, unless something else is asked for.
 
-    All movies by the smaller side where that fits into half of the free memory; else the most-rated movies, the others
+    All movies by the cheaper side where that fits into half of the free memory; else the most-rated movies, the others
     folded in; where those would hold less than 80 % of the ratings, implicit ALS.
 
     Args:
@@ -43,12 +42,13 @@ def plan_vectors(matrix: RatingsMatrix, free_bytes: int, asked: VectorMethod | N
     if asked in ("als", "sgd"):
         return VectorPlan(asked, None, f"{asked} was asked for")
     room = MEMORY_SHARE * free_bytes - RATING_BYTES * len(matrix)
-    users, movies = 2 * len(matrix.user_ids), len(matrix.movie_ids)
-    needed = USER_BYTES * users**2 + CELL_BYTES * users * movies if users <= movies else PAIR_BYTES * movies**2
-    side = f"{'users' if users <= movies else 'movies'}, {needed / GIB:.2f} GiB of {room / GIB:.1f} GiB"
+    rows, movies = 2 * len(matrix.user_ids), len(matrix.movie_ids)  # a row of X for each user and channel
+    cheaper = cheaper_side(rows, movies)
+    needed = bytes_by(cheaper, rows, movies)
+    side = f"{cheaper}, {needed / GIB:.2f} GiB of {max(room, 0) / GIB:.1f} GiB"
     if needed <= room:
         return VectorPlan("ease", None, f"EASE of all {movies:,} rated movies: it fits, by {side}")
-    most = int(np.sqrt(max(room, 0) / PAIR_BYTES))
+    most = int(np.sqrt(max(room, 0) / MOVIE_PAIR_BYTES))
     held = _share_held(matrix.n_ratings, most)
     if held >= LEAST_HELD or (asked == "ease" and most > 0):
         what = f"EASE of the {most:,} most-rated movies ({held:.0%} of the ratings), {movies - most:,} folded in"

@@ -12,11 +12,10 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 
 from ratings.errors import NothingToFit
-from ratings.methods import MovieRanker
+from ratings.methods import LIKED, MovieRanker
 from ratings.metrics import NotANumber
 from ratings.splits import Split
 
-LIKED = 4.0  # stars; performance.md section 5
 SHOWN = 10  # length of a list as one sees it: NDCG@10, coverage and popularity are of it
 RECALLED = 20  # recall@20
 CELLS_AT_ONCE = 1 << 22  # users x movies ranked together, about 20 bytes each: 85 MB and what the method needs

@@ -13,7 +13,9 @@ from ratings.channels import ChannelOptions
 from ratings.choosing import Method, Setting
 from ratings.ease import EaseOptions, fit_ease
 from ratings.matrix import RatingsMatrix
+from ratings.memory import free_bytes
 from ratings.methods import MovieRanker
+from ratings.planning import plan_vectors
 from ratings.raw_cosine import RawCosine
 from ratings.sgd import ACCURATE, FactorOptions
 from ratings.tastes import SIMILAR_DEBIAS, TASTE_POWER
@@ -80,7 +82,8 @@ def _ease_options(agreement: float, regularization: float) -> EaseOptions:
 
 def _of_ease(options: EaseOptions, debias: float = 0.0) -> Setting[MovieRanker]:
     def fit(train: RatingsMatrix) -> TasteRanker:
-        return TasteRanker(fit_ease(train, options), train, TASTE_POWER, debias)
+        most = plan_vectors(train, free_bytes(), "ease").fitted  # as `train` would
+        return TasteRanker(fit_ease(train, options, most), train, TASTE_POWER, debias)
 
     words = f"{options.dimensions} numbers, L2 {options.regularization:g}, agreement {options.channels.agreement:g}"
     return Setting(words, fit)

@@ -5,7 +5,8 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 
 from ratings.matrix import RatingsMatrix
-from ratings.tastes import MOST_STARS, TASTE_POWER
+from ratings.methods import MOST_STARS
+from ratings.tastes import TASTE_POWER
 
 
 class RawCosine:

@@ -62,7 +62,7 @@ def fit_sgd(matrix: RatingsMatrix, options: FactorOptions, progress: Progress | 
     Ctrl-C at any time ends it with the best factors so far, those of the search's best epoch, and says so in the
     result; before the first epoch is over there are none, and KeyboardInterrupt goes on to the caller.
 
-    Memory: from `parallel_from` ratings on some 10 bytes each beside the matrix, and the factors twice.
+    Memory: from `parallel_from` ratings on some 10 bytes each beside the matrix, and the factors up to four times.
 
     Raises:
         NothingToFit: fewer than 10 ratings. FitDiverged: the error is no longer a number, or grew beyond reason.
@@ -122,7 +122,7 @@ def _searched(learner: Learner, validation: Stored) -> Fit:
 
 
 def _without_search(learner: Learner, progress: Progress) -> Fit:
-    """All epochs on all ratings; interrupted, those that are done, with blocks also what the next one has learned."""
+    """All epochs on all ratings; interrupted, those that are done and what the next one has learned so far."""
     interrupted = False
     try:
         _run(learner, learner.options.max_epochs, (), progress)

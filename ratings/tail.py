@@ -30,7 +30,7 @@ def fold_in_movies(
     Args:
         x: (n_rows, n_movies). head: int64 (m,), sorted columns. factored: makes vectors, (m, d), of the correlations.
 
-    Memory: 12 m^2 bytes. Time: m^3 multiplications, and m^2 for each movie folded in.
+    Memory: 12 m^2 bytes, and X twice more. Time: m^3 multiplications, and m^2 for each movie folded in.
     """
     columns = csc_matrix(x)
     fitted = csr_matrix(columns[:, head])

@@ -5,12 +5,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from ratings.methods import LIKED, MOST_STARS
+
 # `debias=b` where nobody says otherwise: the score is `q . v_i / |v_i|^b` (performance.md section 5).
 SIMILAR_DEBIAS = 0.4  # of GET /similar?by=ratings: neighbours that are not only the best known
 RECOMMEND_DEBIAS = 0.0  # of recommendations: the plain affinity ranks best
-MOST_STARS = 5.0
 TASTE_POWER = 2.0  # a rated movie counts (stars / 5) ** 2; chosen on validation, NDCG@10 .003 above a power of 1
-LIKED = 4.0  # stars from which on a movie is liked (performance.md section 5), however generous the user is
 REASONS = 3
 
 

@@ -11,6 +11,7 @@ from ratings.als import AlsOptions, fit_als
 from ratings.ease import EaseOptions, fit_ease
 from ratings.factors import Factors
 from ratings.matrix import RatingsMatrix
+from ratings.methods import MOST_STARS
 from ratings.planning import VectorPlan
 
 METRIC: Final = "inner_product"
@@ -48,7 +49,7 @@ class TasteRanker:
     def scores(self, rows: NDArray[np.int32]) -> NDArray[np.float32]:
         """`q . v_i / |v_i|^debias`, q being the weighted sum of the rated movies' vectors: float32 (m, n_movies)."""
         mine = self.train.user_items[rows].copy()
-        mine.data = (mine.data / np.float32(5)) ** np.float32(self.power)
+        mine.data = (mine.data / np.float32(MOST_STARS)) ** np.float32(self.power)
         affinities = np.asarray((mine @ self.rows) @ self.rows.T, np.float32)
         if self.debias == 0:
             return affinities

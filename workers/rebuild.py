@@ -11,13 +11,13 @@ from numpy.typing import NDArray
 from catalog.catalog import Catalog
 from index.contents import SnapshotContents, SpaceContents
 from index.publishing import publish
+from ratings.folding import ATTACHMENT
 from ratings.model import FactorModel
 from ratings.vectors import METRIC
 from workers.reporting import Report
 from workers.spooling import VectorSpool
 from workers.train import newest_model
 
-PREDICTION = "prediction"  # name of the attachment that GET /predict answers from
 DIMENSION = 25_088  # block5_pool of VGG16: 7 x 7 x 512
 
 
@@ -39,7 +39,7 @@ def rebuild(catalog: Catalog, models_dir: Path, index_dir: Path, report: Report)
         rated = None if model is None else _rating_space(catalog, str(model_name), model)
         spaces = tuple(space for space in (posters, rated) if space is not None)
         source = {"embedded": asdict(mark), "model": model_name}
-        attached = {} if model is None or rated is None else {PREDICTION: _prediction(model)}
+        attached = {} if model is None or rated is None else {ATTACHMENT: _prediction(model)}
         manifest = publish(index_dir, SnapshotContents(spaces, source, attached), report)
     counts = {name: space.count for name, space in manifest.spaces.items()}
     return {

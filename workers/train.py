@@ -17,6 +17,7 @@ from workers.importing import load_ratings
 from workers.reporting import Report
 
 MODELS_KEPT = 3
+LEFT_BEHIND_S = 86_400.0  # a folder that is still written is younger
 
 log = logging.getLogger(__name__)
 
@@ -39,7 +40,8 @@ def train(catalog: Catalog, models_dir: Path, options: TrainingOptions, report: 
     name = f"factors-{time.strftime('%Y%m%dT%H%M%S', time.gmtime())}-{time.time_ns() // 1000 % 1_000_000:06d}"
     model.save(models_dir / name)
     catalog.ratings.counted(_by_movie(model))  # ratings given singly are in it, which no import has counted
-    _forget_old(models_dir)
+    last = catalog.jobs.last_done("train")
+    _forget_old(models_dir, str(last.result["model"]) if last else None)
     return {"model": name, **{key: value for key, value in model.metrics.items() if key != "curve"}}
 
 
@@ -71,9 +73,12 @@ def _of_known_movies(catalog: Catalog) -> RatingColumns:
     return columns if there.all() else columns.take(there)
 
 
-def _forget_old(models_dir: Path) -> None:
+def _forget_old(models_dir: Path, in_use: str | None) -> None:
+    """Keeps the newest models and the one in use, whatever became of later ones; removes what a kill left behind."""
     folders = sorted(folder for folder in models_dir.iterdir() if folder.name.startswith("factors-"))
-    for folder in folders[:-MODELS_KEPT]:
+    old = [folder for folder in folders[:-MODELS_KEPT] if folder.name != in_use]
+    left = [it for it in models_dir.glob(".factors-*") if time.time() - it.stat().st_mtime > LEFT_BEHIND_S]
+    for folder in (*old, *left):
         for file in folder.iterdir():
             file.unlink()
         folder.rmdir()

@@ -80,6 +80,12 @@ def test_the_answers_are_those_of_one_machine(production: Installation, movie_id
 
 def test_a_rating_counts_at_once_whichever_process_is_asked(production: Installation) -> None:
     user = 3_000_000
+    production.ask("/ratings", {"user_id": user, "movie_id": 6, "rating": 3})
+
+    def both() -> bool:  # each of the two API processes follows CURRENT in its own second
+        return all(production.ask(f"/predict?user_id={user}&movie_id=6").status == 200 for _ in range(10))
+
+    wait_until(both, 20, "both processes serve the snapshot with the model")
     for movie_id, rating in ((1, 5), (3114, 4.5), (1, 0.5)):
         assert production.ask("/ratings", {"user_id": user, "movie_id": movie_id, "rating": rating}).status == 200
         answers = [production.ask(f"/predict?user_id={user}&movie_id={movie_id}").body for _ in range(20)]

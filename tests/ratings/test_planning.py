@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from scipy.sparse import csr_matrix
 
 from ratings.matrix import RatingsMatrix
+from ratings.partial import bytes_by, cheaper_side
 from ratings.planning import GIB, VectorMethod, plan_vectors
 
 
@@ -22,8 +23,8 @@ def matrix_with(users: int, n_ratings: list[int]) -> RatingsMatrix:
 def needed(matrix: RatingsMatrix) -> int:
     """Bytes by the formulas of `ratings.partial`, two rows of X a user, and 24 bytes a rating; by the smaller side."""
     users, movies = 2 * len(matrix.user_ids), len(matrix.movie_ids)
-    side = 16 * users**2 + 20 * users * movies if users <= movies else 12 * movies**2
-    return side + 24 * len(matrix)
+    side = min(16 * users**2 + 20 * users * movies, 12 * movies**2)
+    return side + 72 * len(matrix)
 
 
 FEW_USERS = matrix_with(10, [3] * 100)
@@ -47,15 +48,15 @@ def test_it_fits_up_to_the_last_byte_of_half_the_free_memory(matrix: RatingsMatr
     assert less.method == "als" or less.fitted is not None
 
 
-def test_two_users_a_movie_less_is_the_other_side() -> None:
-    """Both channels: a user is two rows, so 50 users are as many rows as 100 movies."""
-    for users, side in ((50, "by users"), (51, "by movies")):
+def test_the_side_changes_where_it_takes_as_much() -> None:
+    """Both channels: a user is two rows. 16 r^2 + 20 r 100 is 12 x 100^2 at 44.3 rows."""
+    for users, side in ((22, "by users"), (23, "by movies")):
         assert side in plan_vectors(matrix_with(users, [5] * 100), 10 * GIB).why
 
 
 def test_with_less_memory_the_most_rated_are_fitted_and_the_others_folded_in() -> None:
     """Room for 12 x 20^2 bytes: 20 movies, which hold 900 + 500 + 18 x 10 of 2,380 ratings, not 80 %; 60 hold 83 %."""
-    beside = 2 * 24 * len(FEW_MOVIES)
+    beside = 2 * 72 * len(FEW_MOVIES)
     plan = plan_vectors(FEW_MOVIES, beside + 2 * 12 * 60**2)
     assert (plan.method, plan.fitted) == ("ease", 60)
     assert "60 most-rated movies (83% of the ratings), 40 folded in" in plan.why
@@ -64,11 +65,11 @@ def test_with_less_memory_the_most_rated_are_fitted_and_the_others_folded_in() -
 
 
 def test_where_the_fitted_would_hold_too_few_of_the_ratings_it_is_als() -> None:
-    plan = plan_vectors(FLAT, 2 * 24 * len(FLAT) + 2 * 12 * 79**2)
+    plan = plan_vectors(FLAT, 2 * 72 * len(FLAT) + 2 * 12 * 79**2)
     assert (plan.method, plan.fitted) == ("als", None)
     assert "implicit ALS" in plan.why
     assert "the 79 most-rated that fit hold only 79% of the ratings" in plan.why
-    enough = plan_vectors(FLAT, 2 * 24 * len(FLAT) + 2 * 12 * 80**2)
+    enough = plan_vectors(FLAT, 2 * 72 * len(FLAT) + 2 * 12 * 80**2)
     assert (enough.method, enough.fitted) == ("ease", 80)
 
 
@@ -88,7 +89,7 @@ def test_what_is_asked_for_is_done(asked: VectorMethod, free: int) -> None:
 
 def test_ease_that_is_asked_for_is_fitted_as_far_as_memory_goes() -> None:
     assert plan_vectors(FLAT, 10 * GIB, "ease").fitted is None
-    plan = plan_vectors(FLAT, 2 * 24 * len(FLAT) + 2 * 12 * 30**2, "ease")
+    plan = plan_vectors(FLAT, 2 * 72 * len(FLAT) + 2 * 12 * 30**2, "ease")
     assert (plan.method, plan.fitted) == ("ease", 30)
     assert "30% of the ratings" in plan.why
 
@@ -116,4 +117,11 @@ def test_any_matrix_and_memory_get_a_plan_that_fits(
     if plan.fitted is not None:
         assert plan.method == "ease"
         assert plan.fitted > 0
-        assert 12 * plan.fitted**2 + 24 * len(matrix) <= free / 2
+        assert 12 * plan.fitted**2 + 72 * len(matrix) <= free / 2
+
+
+def test_the_side_that_takes_less_is_planned_even_where_it_has_more_rows() -> None:
+    """By users costs a pair of rows and a cell more than by movies costs a pair of movies."""
+    assert cheaper_side(rows=4_000, movies=4_500) == "movies"
+    assert cheaper_side(rows=1_342, movies=9_066) == "users"
+    assert bytes_by("movies", 4_000, 4_500) < bytes_by("users", 4_000, 4_500)

@@ -72,7 +72,7 @@ def test_a_small_machine_gets_als_and_is_told(monkeypatch: pytest.MonkeyPatch) -
 
 def test_memory_for_a_part_folds_the_others_in(monkeypatch: pytest.MonkeyPatch) -> None:
     columns = columns_of(60, 20)
-    monkeypatch.setattr(training, "free_bytes", lambda: 2 * 24 * len(columns) + 2 * 12 * 18**2)
+    monkeypatch.setattr(training, "free_bytes", lambda: 2 * 72 * len(columns) + 2 * 12 * 18**2)
     model = train_model(columns, TrainingOptions(QUICK))
     assert "18 most-rated movies" in model.metrics["why"]
     assert (model.vectors == fit_ease(RatingsMatrix.from_columns(columns), EaseOptions(), 18)).all()

@@ -1,5 +1,6 @@
 """The training job: says what it does, keeps the newest models, and leaves nothing behind when it fails."""
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ from ratings.model import FactorModel
 from ratings.sgd import FactorOptions
 from ratings.training import TrainingOptions
 from workers import train as training
-from workers.train import MODELS_KEPT, train
+from workers.train import MODELS_KEPT, _forget_old, train
 
 QUICK = TrainingOptions(FactorOptions(factors=3, max_epochs=4), "ease")
 
@@ -74,6 +75,16 @@ def test_only_the_newest_models_are_kept(rated: Catalog, tmp_path: Path) -> None
     made = train(rated, models, QUICK, Lines())["model"]
     old = [f"factors-2020010{day}T000000-000000" for day in range(4, MODELS_KEPT + 3)]
     assert sorted(path.name for path in models.iterdir()) == [*old, made, "something-else"]
+
+
+def test_the_model_in_use_is_kept_and_what_a_kill_left_behind_is_removed(tmp_path: Path) -> None:
+    names = [f"factors-2020010{day}T000000-000000" for day in range(1, MODELS_KEPT + 4)]
+    for name in (*names, ".factors-old.1234", ".factors-new.1234"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "model.json").touch()
+    os.utime(tmp_path / ".factors-old.1234", (0, 0))
+    _forget_old(tmp_path, in_use=names[0])
+    assert sorted(path.name for path in tmp_path.iterdir()) == [".factors-new.1234", names[0], *names[-MODELS_KEPT:]]
 
 
 def test_a_fit_that_diverges_leaves_nothing_behind(rated: Catalog, tmp_path: Path) -> None:
