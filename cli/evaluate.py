@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import click
 from rich.console import Console
@@ -30,8 +30,6 @@ SPLITS: dict[str, HoldOut] = {
 HELD_OUT = {"share": "20 % of each user's ratings held out", "count": "ten ratings of each user held out"}
 FOR_ERRORS, FOR_LISTS = "count", "share"  # the article holds ten out; ranking wants more to find
 VALIDATION_FOLDS = 10  # with --folds a tenth of the training side, drawn as ml-100k's folds are: from all ratings alike
-
-Fitted = TypeVar("Fitted")
 
 
 @dataclass(frozen=True, slots=True)

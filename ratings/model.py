@@ -127,10 +127,13 @@ class FactorModel:
             raise ModelCorrupt(folder, f"not a model of format {FORMAT}")
         if hashlib.sha256(content).hexdigest() != about.get("sha256"):
             raise ModelCorrupt(folder / ARRAYS, "its sha256 is not the one stated")
-        with np.load(io.BytesIO(content), allow_pickle=False) as arrays:
-            loaded = {name: arrays[name] for name in NAMES}
-        low, high = about["scale"]
-        return cls(mu=about["mu"], scale=(low, high), options=about["options"], metrics=about["metrics"], **loaded)
+        try:
+            with np.load(io.BytesIO(content), allow_pickle=False) as arrays:
+                loaded = {name: arrays[name] for name in NAMES}
+            low, high = about["scale"]
+            return cls(mu=about["mu"], scale=(low, high), options=about["options"], metrics=about["metrics"], **loaded)
+        except (KeyError, TypeError, ValueError) as err:
+            raise ModelCorrupt(folder, f"something is missing in it ({err})") from err
 
 
 def _row(ids: NDArray[np.int64], wanted: int) -> int | None:

@@ -72,3 +72,14 @@ def test_a_folder_of_the_first_format_is_refused_with_what_to_do(model: FactorMo
     path.write_text(json.dumps(json.loads(path.read_text()) | {"format": 1}))
     with pytest.raises(ModelCorrupt, match="not a model of format 2; run posterity train again"):
         FactorModel.load(tmp_path / "m1")
+
+
+@pytest.mark.parametrize("name", ["scale", "options", "mu"])
+def test_a_description_that_lacks_something_is_refused_too(model: FactorModel, tmp_path: Path, name: str) -> None:
+    model.save(tmp_path / "m1")
+    path = tmp_path / "m1" / "model.json"
+    about = json.loads(path.read_text())
+    del about[name]
+    path.write_text(json.dumps(about))
+    with pytest.raises(ModelCorrupt, match=f"something is missing in it .*{name}.*run posterity train again"):
+        FactorModel.load(tmp_path / "m1")
