@@ -4,6 +4,7 @@ import os
 import socket
 import warnings
 from collections.abc import Sequence
+from typing import Any
 
 from celery import Celery
 from celery.platforms import SecurityWarning
@@ -45,7 +46,19 @@ def run_worker(settings: Settings, kinds: Sequence[Kind], concurrency: int = 1) 
             outside=_outside(settings, kinds),
         ),
     )
-    worker = app.Worker(
+    worker = _celery_worker(app, name, kinds, concurrency)
+    worker.start()
+    return int(worker.exitcode or 0)
+
+
+def worker_name(kinds: Sequence[Kind]) -> str:
+    """How this process is called as a worker of these kinds: in /readyz, in the logs, on the broker."""
+    return f"{'-'.join(kinds)}-{os.getpid()}@{socket.gethostname()}"
+
+
+def _celery_worker(app: Celery, name: str, kinds: Sequence[Kind], concurrency: int) -> Any:
+    """Celery's worker of these queues; heartbeats and gossip are ours, in the catalog."""
+    return app.Worker(
         hostname=name,
         queues=list(kinds),
         pool="prefork",
@@ -56,13 +69,6 @@ def run_worker(settings: Settings, kinds: Sequence[Kind], concurrency: int = 1) 
         without_mingle=True,
         quiet=True,
     )
-    worker.start()
-    return int(worker.exitcode or 0)
-
-
-def worker_name(kinds: Sequence[Kind]) -> str:
-    """How this process is called as a worker of these kinds: in /readyz, in the logs, on the broker."""
-    return f"{'-'.join(kinds)}-{os.getpid()}@{socket.gethostname()}"
 
 
 def _sweep_while_running(app: Celery, settings: Settings, options: SweepOptions) -> None:
