@@ -2,7 +2,7 @@
 
 import io
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,6 +14,9 @@ from index.errors import DimensionMismatch, NothingToPublish
 from index.flat_files import file_size
 from index.spaces import SPACE_NAMES, Metric, SpaceInfo, SpaceName
 from index.vectors import checked_finite, checked_ids, unit_rows
+
+_PACKED_SHARE = 0.1  # of float32: a poster's record takes .085
+_PACKED_ROW = 1400  # bytes of a row beside its record: code 516, neighbours 800, id, flag, start, length
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +74,42 @@ class SpaceContents:
 
 
 @dataclass(frozen=True, slots=True)
+class Run:
+    """Some rows of a packed space.
+
+    Attributes:
+        movie_ids: int64 (r,). generated: uint8 (r,), 1 where the poster is a title card.
+        records: r records as the catalog keeps them.
+    """
+
+    movie_ids: NDArray[np.int64]
+    generated: NDArray[np.uint8]
+    records: Sequence[bytes]
+
+
+@dataclass(frozen=True, slots=True)
+class PackedContents:
+    """The vectors of a cosine space whose numbers are mostly zeros, as records.
+
+    Attributes:
+        name, dimension, fingerprint: as in `SpaceInfo`.
+        runs: rows in the order in which they are to stand; read once, one at a time, never kept.
+        expected: about how many rows there will be; 0 says that there are none.
+    """
+
+    name: SpaceName
+    dimension: int
+    fingerprint: str
+    runs: Iterable[Run]
+    expected: int
+
+    @property
+    def size_bytes(self) -> int:
+        """About how many bytes the files will have."""
+        return int(self.expected * (_PACKED_SHARE * 4 * self.dimension + _PACKED_ROW))
+
+
+@dataclass(frozen=True, slots=True)
 class SnapshotContents:
     """Everything that goes into one snapshot.
 
@@ -81,7 +120,7 @@ class SnapshotContents:
             Of any shape, finite, of a dtype in `index.attachments.DTYPES`; names are lower case.
     """
 
-    spaces: tuple[SpaceContents, ...]
+    spaces: tuple[SpaceContents | PackedContents, ...]
     source: Mapping[str, Any] = field(default_factory=dict)
     attached: Mapping[str, Arrays] = field(default_factory=dict)
 
@@ -91,7 +130,7 @@ class SnapshotContents:
         return sum(space.size_bytes for space in self.spaces) + attached_bytes(self.attached)
 
 
-def checked_contents(contents: SnapshotContents) -> list[SpaceContents]:
+def checked_contents(contents: SnapshotContents) -> list[SpaceContents | PackedContents]:
     """The spaces that have movies, in their fixed order, once everything that can be known before writing was checked.
 
     Raises:
@@ -104,10 +143,12 @@ def checked_contents(contents: SnapshotContents) -> list[SpaceContents]:
     names = [space.name for space in contents.spaces]
     if len(set(names)) != len(names) or not set(names) <= set(SPACE_NAMES):
         raise ValueError(f"spaces {names}: each of {SPACE_NAMES} at most once")
-    spaces = sorted((space for space in contents.spaces if len(space.movie_ids)), key=lambda space: space.name)
+    spaces = sorted((space for space in contents.spaces if _rows(space)), key=lambda space: space.name)
     if not spaces:
         raise NothingToPublish
     for space in spaces:
+        if isinstance(space, PackedContents):
+            continue  # checked row by row while they are written
         checked_ids(space.movie_ids)
         flags = space.generated
         if flags is not None and (flags.dtype != np.uint8 or flags.shape != space.movie_ids.shape or flags.max() > 1):
@@ -115,6 +156,10 @@ def checked_contents(contents: SnapshotContents) -> list[SpaceContents]:
                 f"uint8 {space.movie_ids.shape} of 0 and 1", f"{flags.dtype} {flags.shape}", "flags"
             )
     return spaces
+
+
+def _rows(space: SpaceContents | PackedContents) -> int:
+    return space.expected if isinstance(space, PackedContents) else len(space.movie_ids)
 
 
 def npy_bytes(array: NDArray[Any]) -> bytes:

@@ -50,6 +50,53 @@ def write_durably(path: Path, chunks: Iterable[Buffer]) -> FileDigest:
     return FileDigest(sha256.hexdigest(), size)
 
 
+class GrowingFile:
+    """A new file whose first bytes are only known at its end; read-only and synced once it is finished.
+
+    Args:
+        path: must not exist. head: bytes left free at the beginning.
+
+    Raises:
+        OSError: as `write_durably`, from every method.
+    """
+
+    def __init__(self, path: Path, head: int) -> None:
+        self.path = path
+        self._head = head
+        self._handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o644)
+        self.write(bytes(head))
+
+    def write(self, chunk: Buffer) -> None:
+        """Adds bytes at the end."""
+        try:
+            _write_all(self._handle, chunk)
+        except OSError as err:
+            err.filename = err.filename or str(self.path)
+            raise
+
+    def finish(self, head: bytes) -> FileDigest:
+        """Fills the beginning in, syncs and closes; returns what the file must be from now on."""
+        if len(head) != self._head:
+            raise ValueError(f"{self.path}: {self._head} bytes were left free, not {len(head)}")
+        try:
+            os.lseek(self._handle, 0, os.SEEK_SET)
+            _write_all(self._handle, head)
+            os.fchmod(self._handle, 0o444)
+            os.fsync(self._handle)
+        except OSError as err:
+            err.filename = err.filename or str(self.path)
+            raise
+        finally:
+            self.close()
+        return digest_of(self.path)
+
+    def close(self) -> None:
+        """Gives the file up where it stands; nothing after `finish`."""
+        if self._handle >= 0:
+            os.close(self._handle)
+            self._handle = -1
+
+
 def digest_of(path: Path) -> FileDigest:
     """The digest of a file as it is on the disk now.
 

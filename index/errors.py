@@ -108,7 +108,7 @@ class SnapshotVersion(SnapshotError):
     """A snapshot of a format that this version of Posterity does not read."""
 
     def __init__(self, found: object, supported: Sequence[int]) -> None:
-        read = " or ".join(map(str, supported))
+        read = " or ".join([", ".join(map(str, supported[:-1])), str(supported[-1])])
         super().__init__(f"snapshot format {found!r} is not format {read}, which this version reads; rebuild")
         self.found, self.supported = found, tuple(supported)
 

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from index.errors import DimensionMismatch, NotInIndex
-from index.filtering import Kind, RowFilter
+from index.filtering import EVERYONE, Among, Kind, RowFilter
 from index.rescoring import exact_scores
 from index.row_numbers import RowNumbers
 from index.scanning import Scan
@@ -38,6 +38,7 @@ class _Question:
     k: int
     kind: Kind
     left_out: NDArray[np.int64]
+    wanted: NDArray[np.bool_] | None
     debias: float
 
 
@@ -95,6 +96,10 @@ class FlatSpace:
         vector: NDArray[np.float32] = self._index.reconstruct(self._row_of(movie_id))
         return vector
 
+    def stored(self, movie_id: int) -> NDArray[np.float32]:
+        """The same: here vectors are stored as they are searched."""
+        return self.vector(movie_id)
+
     def vectors(self, movie_ids: NDArray[np.int64]) -> tuple[NDArray[np.bool_], NDArray[np.float32]]:
         """The vectors of many movies as they are stored: which have one, bool (m,), and those, new float32 (found, d).
 
@@ -114,13 +119,21 @@ class FlatSpace:
         row = self._row_of(movie_id)
         return self._generated is not None and bool(self._generated[row])
 
-    def search_movie(self, movie_id: int, k: int, kind: Kind = "same", debias: float = 0.0) -> list[Neighbour]:
+    @property
+    def movie_ids(self) -> NDArray[np.int64]:
+        """The movies in the order of the rows, int64 (n,)."""
+        return self._rows.movie_ids
+
+    def search_movie(
+        self, movie_id: int, k: int, kind: Kind = "same", debias: float = 0.0, among: Among = EVERYONE
+    ) -> list[Neighbour]:
         """The movies nearest to this one, without itself, best first, ties by movie_id.
 
         Args:
             movie_id: the movie asked about. k: how many, taken as 1..400; fewer come back only when there are no more.
             kind: among which: `same` asks real posters for a real one and title cards for a title card.
             debias: 0 to 1, the power of its length by which each answer's inner product is divided.
+            among: which movies may answer; the search is exact in any case.
 
         Raises:
             NotInIndex: the movie has no vector here.
@@ -129,8 +142,8 @@ class FlatSpace:
         row = self._row_of(movie_id)
         if kind == "same" and self._generated is not None:
             kind = "generated" if self._generated[row] else "real"
-        own = np.array([row], dtype=np.int64)
-        return self._answer(_Question(self._index.reconstruct(row), k, kind, own, debias))
+        left_out = np.append(self._excluded(among), row)
+        return self._answer(_Question(self._index.reconstruct(row), k, kind, left_out, among.rows, debias))
 
     def search_vector(
         self,
@@ -138,14 +151,13 @@ class FlatSpace:
         k: int,
         kind: Kind = "any",
         debias: float = 0.0,
-        exclude: NDArray[np.int64] | None = None,
+        among: Among = EVERYONE,
     ) -> list[Neighbour]:
         """The movies nearest to a vector, best first, ties by movie_id.
 
         Args:
             vector: float32 (d,), of any length: normalised here in a cosine space.
-            k: how many, taken as 1..400. kind: among which; `same` is `any` here. debias: as `search_movie`.
-            exclude: int64 (any,), movies that must not come back; unknown ones are fine.
+            k: how many, taken as 1..400. kind: among which; `same` is `any` here. debias, among: as `search_movie`.
 
         Raises:
             DimensionMismatch: of another space. NotFinite, ZeroVector, OutOfRange: not a vector to search by.
@@ -156,8 +168,10 @@ class FlatSpace:
         query = checked(vector)
         if self.info.metric == "cosine":
             query = unit_rows(query[None], np.zeros(1, np.int64))[0]
-        left_out = _NONE if exclude is None else self._rows.of_many(exclude)[1]
-        return self._answer(_Question(query, k, kind, left_out, debias))
+        return self._answer(_Question(query, k, kind, self._excluded(among), among.rows, debias))
+
+    def _excluded(self, among: Among) -> NDArray[np.int64]:
+        return _NONE if among.exclude is None else self._rows.of_many(among.exclude)[1]
 
     def _answer(self, question: _Question) -> list[Neighbour]:
         if not 0.0 <= question.debias <= 1.0:
@@ -165,7 +179,7 @@ class FlatSpace:
         k = min(max(question.k, 1), MAX_K)
         if self._scan is None:
             return self._nearest_by_faiss(question, k)
-        allowed = self._filter.rows(question.kind, question.left_out)
+        allowed = self._filter.rows(question.kind, question.left_out, question.wanted)
         if question.vector.any():
             rows = self._scan.candidates(question.vector, k, question.debias, allowed)
         else:  # all scores are 0: the first ids are the answer, and no row need be scored for it
@@ -179,7 +193,7 @@ class FlatSpace:
         A few rows that may not answer are dropped afterwards: a selector would take FAISS's parallel scan away.
         """
         few = len(question.left_out) <= _SPARE
-        selected = self._filter.search(question.kind, _NONE if few else question.left_out)
+        selected = self._filter.search(question.kind, _NONE if few else question.left_out, question.wanted)
         wanted = k + 1 + _SPARE
         while wanted := min(wanted, len(self)):
             approximate, found = self._index.search(question.vector[None], wanted, params=selected)

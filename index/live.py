@@ -13,6 +13,7 @@ from index.errors import IndexNotReady, NoMemory, SnapshotCorrupt, SnapshotError
 from index.layout import CURRENT, generations, read_current, version_folder
 from index.manifest import Manifest, read_manifest
 from index.snapshot import Snapshot, anonymous_bytes
+from index.trust import vouch
 
 RETRY_S = 30.0  # until a version that could not be loaded is tried again: memory may be free by then, a file repaired
 MEMORY_ROOM = 1.2
@@ -148,7 +149,9 @@ class LiveSnapshot:
         available = int(psutil.virtual_memory().available)
         if available < needed:
             raise NoMemory(folder, needed, available)
-        return Snapshot.open(folder, manifest)
+        snapshot = Snapshot.open(folder, manifest)
+        vouch(folder, manifest)
+        return snapshot
 
     def _fall_back(self) -> None:
         """At a cold start: the newest version that is whole is better than none."""

@@ -1,6 +1,7 @@
 """The manifest of a snapshot: what its files must be. JSON, written when everything else is on the disk.
 
-Format 1, or 2 when arrays are attached: a program that knows only the first then says so, and serves older versions.
+Format 1, or 2 when arrays are attached, or 3 when a space is packed: a program that does not know one of them says so,
+and serves older versions.
 """
 
 from collections.abc import Mapping
@@ -15,10 +16,12 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationErro
 from index.attachments import NAME, ArrayInfo, attached_file, is_name
 from index.durable import FileDigest
 from index.errors import SnapshotCorrupt, SnapshotVersion
+from index.packed_layout import PackedInfo, packed_files
 from index.spaces import SPACE_NAMES, SpaceInfo, SpaceName
 
-FORMATS = (1, 2)
-_ATTACHING = 2
+FORMATS = (1, 2, 3)
+_ATTACHING: Literal[2] = 2
+_PACKING: Literal[3] = 3
 MANIFEST = "manifest.json"
 MAX_BYTES = 1 << 20  # a manifest has a few kilobytes
 
@@ -35,14 +38,14 @@ class Manifest(BaseModel):
         files: sha256 and size of every file but this one. versions: of the libraries that wrote them.
         source: what the publisher wants to remember: counts, model, how far the catalog was.
         recall: by space, the share of the ten nearest by brute force that the index found, measured at publication on
-            twenty of its movies; None in versions that were published before this was measured.
-        attached: by name and array, dtype and shape of the arrays that travel along; None where there are none, which
-            is format 1.
+            some of its movies (200 of a packed space, 20 of another); None in versions that were published before.
+        attached: by name and array, dtype and shape of the arrays that travel along; None where there are none.
+        packed: of each packed space, what its files hold; None where there is none.
     """
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
 
-    format: Literal[1, 2] = 1
+    format: Literal[1, 2, 3] = 1
     generation: int = Field(ge=1)
     created_at: AwareDatetime
     spaces: dict[SpaceName, SpaceInfo] = Field(min_length=1)
@@ -51,24 +54,26 @@ class Manifest(BaseModel):
     source: dict[str, Any]
     recall: dict[SpaceName, float] | None = Field(default=None, exclude_if=lambda recall: recall is None)
     attached: dict[str, dict[str, ArrayInfo]] | None = Field(default=None, exclude_if=lambda attached: attached is None)
+    packed: dict[SpaceName, PackedInfo] | None = Field(default=None, exclude_if=lambda packed: packed is None)
 
     @model_validator(mode="after")
     def _spaces_and_files_agree(self) -> "Manifest":
         for name, info in self.spaces.items():
             if info.name != name or info.count < 1 or info.dimension < 1:
                 raise ValueError(f"space {name} is stated as {info.name} with {info.count} x {info.dimension} numbers")
-            for file in required_files(name):
+            for file in self._needed(name):
                 if file not in self.files:
                     raise ValueError(f"space {name} lacks its file {file}")
-        known = {file for name in self.spaces for file in (*required_files(name), generated_file(name))}
+        known = {file for name in self.spaces for file in (*self._needed(name), generated_file(name))}
         if unknown := sorted(set(self.files) - known - set(self.attached_files)):
             raise ValueError(f"it names files that belong to no space: {', '.join(unknown)}")
         return self
 
     @model_validator(mode="after")
     def _attachments_and_files_agree(self) -> "Manifest":
-        if (self.format == _ATTACHING) != bool(self.attached):
-            raise ValueError(f"attached arrays are what format {_ATTACHING} has, and this is format {self.format}")
+        expected = _format(self.attached, self.packed)
+        if self.format != expected:
+            raise ValueError(f"with what it says this would be format {expected}, and it is format {self.format}")
         for name, arrays in (self.attached or {}).items():
             if not is_name(name) or not arrays or not all(NAME.fullmatch(array) for array in arrays):
                 raise ValueError(f"{name!r} is no attachment, or its arrays have no names")
@@ -77,6 +82,17 @@ class Manifest(BaseModel):
         if missing := sorted(set(self.attached_files) - set(self.files)):
             raise ValueError(f"attached arrays lack their files: {', '.join(missing)}")
         return self
+
+    @model_validator(mode="after")
+    def _packed_spaces_say_so(self) -> "Manifest":
+        for name, info in self.spaces.items():
+            if (name in (self.packed or {})) != (info.dtype == "float16"):
+                raise ValueError(f"space {name} of {info.dtype} numbers is packed, or it is not and should be")
+        return self
+
+    def _needed(self, space: SpaceName) -> tuple[str, ...]:
+        packed = (self.packed or {}).get(space)
+        return required_files(space) if packed is None else packed_files(space, packed.clusters)
 
     @property
     def attached_files(self) -> dict[str, ArrayInfo]:
@@ -110,7 +126,7 @@ def generated_file(space: str) -> str:
 
 
 def required_files(space: str) -> tuple[str, str]:
-    """The files that no space goes without."""
+    """The files that no space goes without that is not packed."""
     return index_file(space), ids_file(space)
 
 
@@ -154,15 +170,18 @@ def new_manifest(
     spaces: Mapping[SpaceName, SpaceInfo],
     files: Mapping[str, FileDigest],
     source: Mapping[str, Any],
+    packed: Mapping[SpaceName, PackedInfo] | None = None,
 ) -> Manifest:
-    """A manifest of these files, with the versions of the libraries at hand; format 1, nothing attached."""
+    """A manifest of these files, with the versions of the libraries at hand; nothing attached."""
     return Manifest(
+        format=_format(None, packed),
         generation=generation,
         created_at=created_at,
         spaces={name: spaces[name] for name in SPACE_NAMES if name in spaces},
         files=dict(files),
         versions={"faiss": str(faiss.__version__), "numpy": np.__version__},
         source=dict(source),
+        packed=dict(packed) if packed else None,
     )
 
 
@@ -173,4 +192,12 @@ def with_attached(
     if not attached:
         return manifest
     infos = {name: dict(arrays) for name, arrays in attached.items()}
-    return Manifest(**{**dict(manifest), "format": _ATTACHING, "files": {**manifest.files, **files}, "attached": infos})
+    stated = {"format": _format(infos, manifest.packed), "files": {**manifest.files, **files}, "attached": infos}
+    return Manifest(**{**dict(manifest), **stated})
+
+
+def _format(attached: object, packed: object) -> Literal[1, 2, 3]:
+    """The oldest format that can say this."""
+    if packed:
+        return _PACKING
+    return _ATTACHING if attached else 1

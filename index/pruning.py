@@ -7,6 +7,7 @@ from pathlib import Path
 
 from index.durable import free_bytes, remove_folder, rename_durably
 from index.layout import TEMPORARY, temporary_folder, version_folder
+from index.trust import forget
 from index.versions import VersionInfo, list_versions
 
 KEPT = 3
@@ -57,6 +58,7 @@ def remove_version(root: Path, generation: int) -> None:
         OSError: something could not be removed.
     """
     aside = temporary_folder(root, generation, os.getpid())
+    forget(version_folder(root, generation))
     rename_durably(version_folder(root, generation), aside)
     remove_folder(aside)
 

@@ -4,7 +4,7 @@ import errno
 import hashlib
 import logging
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from index.attachments import Arrays, array_info, attached_file
-from index.contents import SnapshotContents, SpaceContents, checked_contents, npy_bytes
+from index.contents import PackedContents, SnapshotContents, SpaceContents, checked_contents, npy_bytes
 from index.durable import (
     FileDigest,
     free_bytes,
@@ -23,18 +23,21 @@ from index.durable import (
     rename_durably,
     write_durably,
 )
-from index.errors import NoSpace, SnapshotCorrupt
+from index.errors import NoSpace, NothingToPublish, SnapshotCorrupt
 from index.flat_files import write_flat
 from index.layout import Current, generations, move_current, temporary_folder, version_folder
 from index.locking import publish_lock
 from index.manifest import MANIFEST, Manifest, generated_file, ids_file, index_file, new_manifest, with_attached
+from index.packed_layout import PackedInfo
+from index.packing import write_packed
 from index.pruning import prune, remove_leftovers, remove_version
+from index.reporting import Progress
+from index.spaces import SpaceInfo, SpaceName
+from index.trust import vouch
 from index.verification import verify_apart
-from index.versions import served_generation
+from index.versions import served_generation, served_packed
 
 ROOM = 2.2  # times the snapshot's size that must be free: the snapshot itself, and as much again for everything else
-
-Progress = Callable[[str, int, int], None]  # phase, done, of
 
 log = logging.getLogger(__name__)
 
@@ -51,12 +54,14 @@ class _Draft:
 def publish(root: Path, contents: SnapshotContents, progress: Progress | None = None) -> Manifest:
     """Publishes a snapshot, which is served from the moment this returns; returns its manifest.
 
-    One at a time. Needs memory for one block of vectors, and on the disk 2.2 times the snapshot. Whatever fails or is
-    killed, CURRENT names the old or the new version, whole; what fails also leaves nothing behind.
+    One at a time. Needs memory for one block of vectors and for what `index.arranging` says of packed ones, and on the
+    disk 2.2 times the snapshot. Whatever fails or is killed, CURRENT names the old or the new version, whole; what
+    fails also leaves nothing behind.
 
     Args:
         root: the index folder, made if missing. contents: its blocks are read once.
-        progress: told the phase (`poster`, `ratings`: rows written; `verify`, `publish`), how much is done, of what.
+        progress: told the phase (`poster`, `ratings`: rows written; those of `index.arranging`; `verify`, `publish`),
+            how much is done, of what.
 
     Raises:
         NothingToPublish: no space has a movie. InvalidVector: a vector that must not get in, named by its movie.
@@ -92,13 +97,23 @@ def next_generation(root: Path) -> int:
     return max([0, served_generation(root) or 0, *generations(root)]) + 1
 
 
-def _make(draft: _Draft, spaces: list[SpaceContents], contents: SnapshotContents, report: Progress) -> Manifest:
+def _make(
+    draft: _Draft, spaces: list[SpaceContents | PackedContents], contents: SnapshotContents, report: Progress
+) -> Manifest:
     make_folder(draft.folder)
     files: dict[str, FileDigest] = {}
+    infos: dict[SpaceName, SpaceInfo] = {}
+    packed: dict[SpaceName, PackedInfo] = {}
     for space in spaces:
-        files |= _write_space(draft.folder, space, report)
-    infos = {space.name: space.info for space in spaces}
-    manifest = new_manifest(draft.generation, datetime.now(UTC), infos, files, contents.source)
+        if isinstance(space, SpaceContents):
+            files |= _write_space(draft.folder, space, report)
+            infos[space.name] = space.info
+        elif written := write_packed(draft.folder, space, served_packed(draft.root, space.name), report):
+            files |= written.files
+            infos[space.name], packed[space.name] = written.info, written.packed
+    if not infos:
+        raise NothingToPublish
+    manifest = new_manifest(draft.generation, datetime.now(UTC), infos, files, contents.source, packed)
     manifest = _attach(draft.folder, manifest, contents.attached)
     report("verify", 0, 1)
     manifest = manifest.model_copy(update={"recall": verify_apart(draft.folder, manifest)})
@@ -107,6 +122,7 @@ def _make(draft: _Draft, spaces: list[SpaceContents], contents: SnapshotContents
     write_durably(draft.folder / MANIFEST, [content])
     fsync_folder(draft.folder)
     rename_durably(draft.folder, version_folder(draft.root, draft.generation))
+    vouch(version_folder(draft.root, draft.generation), manifest)
     move_current(draft.root, Current(draft.generation, hashlib.sha256(content).hexdigest()))
     report("publish", 1, 1)
     return manifest

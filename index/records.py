@@ -18,7 +18,7 @@ A poster's 25088 numbers are 10.65 % non-zero (1,500 real posters), which makes 
 import struct
 import zlib
 from collections.abc import Sequence
-from typing import Any
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,6 +32,7 @@ MAX_DIMENSION = 1 << 24  # a bound for hostile headers, far over the 25088 of VG
 _MAGIC = b"PV"
 _HEADER = struct.Struct("<2sBBI")
 _CRC = struct.Struct("<I")
+_INFINITE = 0x7C00  # the bits of infinity in float16; NaN lies above
 
 
 def encode_record(vector: NDArray[np.float32]) -> bytes:
@@ -66,8 +67,9 @@ def decode_record(record: bytes) -> NDArray[np.float32]:
     Raises:
         BadRecord: of another format, too short or too long, or damaged; the message says which.
     """
-    vector = np.zeros(_dimension(record), dtype=np.float32)
-    _decode_into(record, vector)
+    parts = record_parts(record)
+    vector = np.zeros(parts.dimension, dtype=np.float32)
+    _decode_into(parts, vector)
     return vector
 
 
@@ -86,13 +88,48 @@ def decode_records(records: Sequence[bytes], out: NDArray[np.float32]) -> NDArra
     out[:] = 0
     for position, record in enumerate(records):
         try:
-            dimension = _dimension(record)
-            if dimension != out.shape[1]:
-                raise DimensionMismatch(out.shape[1], dimension, f"record {position} of the block")
-            _decode_into(record, out[position])
+            parts = record_parts(record)
         except BadRecord as err:
             raise BadRecord(f"record {position} of the block: {err.why}") from err
+        if parts.dimension != out.shape[1]:
+            raise DimensionMismatch(out.shape[1], parts.dimension, f"record {position} of the block")
+        _decode_into(parts, out[position])
     return out
+
+
+@dataclass(frozen=True, slots=True)
+class RecordParts:
+    """A record that was checked to its last bit.
+
+    Attributes:
+        dimension: d. bitmap: uint8 (ceil(d / 8),), which numbers are there. values: float16 (m,), those numbers.
+    """
+
+    dimension: int
+    bitmap: NDArray[np.uint8]
+    values: NDArray[np.float16]
+
+
+def record_parts(record: bytes) -> RecordParts:
+    """The parts of a record, without a copy.
+
+    Raises:
+        BadRecord: of another format, too short or too long, or damaged; the message says which.
+    """
+    dimension = _dimension(record)
+    n_bitmap = (dimension + 7) // 8
+    n_values = (len(record) - _HEADER.size - n_bitmap - _CRC.size) // 2
+    if n_values < 0:
+        raise BadRecord(f"{len(record)} bytes are too short for dimension {dimension}")
+    bitmap: NDArray[np.uint8] = np.frombuffer(record, np.uint8, n_bitmap, _HEADER.size)
+    expected = _HEADER.size + n_bitmap + 2 * int(np.bitwise_count(bitmap).sum()) + _CRC.size
+    if len(record) != expected or (dimension % 8 and bitmap[-1] >> dimension % 8):
+        raise BadRecord(f"{len(record)} bytes, its bitmap asks for {expected}")
+    values: NDArray[np.float16] = np.frombuffer(record, "<f2", n_values, _HEADER.size + n_bitmap)
+    bits = values.view(np.uint16) & 0x7FFF  # without the sign: 0 is zero, from 0x7C00 on infinity and NaN
+    if n_values and (bits.min() == 0 or bits.max() >= _INFINITE):
+        raise BadRecord("a stored number is zero or not finite")
+    return RecordParts(dimension, bitmap, values)
 
 
 def _dimension(record: bytes) -> int:
@@ -112,20 +149,7 @@ def _dimension(record: bytes) -> int:
     return int(dimension)
 
 
-def _decode_into(record: bytes, row: NDArray[np.float32]) -> None:
+def _decode_into(parts: RecordParts, row: NDArray[np.float32]) -> None:
     """Sets the non-zeros of a row of zeros."""
-    dimension = len(row)
-    n_bitmap = (dimension + 7) // 8
-    if len(record) < _HEADER.size + n_bitmap + _CRC.size:
-        raise BadRecord(f"{len(record)} bytes are too short for dimension {dimension}")
-    bitmap: NDArray[np.uint8] = np.frombuffer(record, np.uint8, n_bitmap, _HEADER.size)
-    bits = np.unpackbits(bitmap, bitorder="little")
-    places = np.flatnonzero(bits.view(np.bool_))  # three times as fast as on bytes
-    expected = _HEADER.size + n_bitmap + 2 * len(places) + _CRC.size
-    if len(record) != expected or bits[dimension:].any():
-        raise BadRecord(f"{len(record)} bytes, its bitmap asks for {expected}")
-    halves: NDArray[Any] = np.frombuffer(record, "<f2", len(places), _HEADER.size + n_bitmap)
-    values = halves.astype(np.float32)
-    if not np.isfinite(values).all() or not values.all():
-        raise BadRecord("a stored number is zero or not finite")
-    row[places] = values
+    bits = np.unpackbits(parts.bitmap, bitorder="little")
+    row[np.flatnonzero(bits.view(np.bool_))] = parts.values  # as bool: three times as fast as on bytes

@@ -3,50 +3,23 @@
 from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from index.attachments import Arrays, attached_file, open_array
-from index.durable import digest_of
 from index.errors import NoSuchSpace, SnapshotCorrupt, VectorIndexError
+from index.filtering import EVERYONE, Among
 from index.flat import FlatSpace, Kind, Neighbour
 from index.flat_files import open_flat
 from index.manifest import Manifest, generated_file, ids_file, index_file, read_manifest
+from index.packed_files import open_packed
+from index.side import OverlaidSpace, SideList
+from index.space import Space
 from index.spaces import SpaceInfo, SpaceName
+from index.trust import demand_files
 from index.vectors import checked_ids
-
-
-class Space(Protocol):
-    """What a snapshot asks of the vectors of one kind, however they are searched."""
-
-    info: SpaceInfo
-
-    def has(self, movie_id: int) -> bool:
-        """True when the movie has a vector here."""
-
-    def vector(self, movie_id: int) -> NDArray[np.float32]:
-        """The movie's vector as it is stored, float32 (d,)."""
-
-    def vectors(self, movie_ids: NDArray[np.int64]) -> tuple[NDArray[np.bool_], NDArray[np.float32]]:
-        """Which of these movies have a vector here, bool (m,), and the vectors of those, float32 (found, d)."""
-
-    def is_generated(self, movie_id: int) -> bool:
-        """True when the movie's vector is that of a title card."""
-
-    def search_movie(self, movie_id: int, k: int, kind: Kind = "same", debias: float = 0.0) -> list[Neighbour]:
-        """The movies nearest to this one, without itself, best first."""
-
-    def search_vector(
-        self,
-        vector: NDArray[np.float32],
-        k: int,
-        kind: Kind = "any",
-        debias: float = 0.0,
-        exclude: NDArray[np.int64] | None = None,
-    ) -> list[Neighbour]:
-        """The movies nearest to a vector, without those excluded, best first."""
 
 
 class Snapshot:
@@ -57,27 +30,33 @@ class Snapshot:
     """
 
     def __init__(
-        self, manifest: Manifest, spaces: Mapping[SpaceName, Space], attached: Mapping[str, Arrays] | None = None
+        self,
+        manifest: Manifest,
+        published: Mapping[SpaceName, Space],
+        attached: Mapping[str, Arrays] | None = None,
+        spaces: Mapping[SpaceName, Space] | None = None,
     ) -> None:
         self.manifest = manifest
-        self._spaces = dict(spaces)
+        self._published = dict(published)
+        self._spaces = dict(published if spaces is None else spaces)
         self._attached = dict(attached or {})
 
     @classmethod
-    def open(cls, folder: Path, manifest: Manifest | None = None) -> "Snapshot":
-        """Opens a version's folder after comparing every file with the manifest; the indexes stay on disk, mapped.
+    def open(cls, folder: Path, manifest: Manifest | None = None, thorough: bool = False) -> "Snapshot":
+        """Opens a version's folder after comparing every file with the manifest; the vectors stay on disk, mapped.
 
         Args:
             folder: of one version. manifest: what the files must be, by default the folder's own manifest.
+            thorough: read every byte, even if that was done before and nobody has written to the files since.
 
         Raises:
             SnapshotCorrupt: a file is missing, foreign or damaged; the message names it.
             SnapshotVersion: written by another version of Posterity.
 
-        Cost: reads every byte once, 0.8 s per GB from a warm disk cache.
+        Cost: a memory map; every byte is read the first time only (see `index.trust`), 0.8 s per GB.
         """
         manifest = manifest or read_manifest(folder)[0]
-        _verify_files(folder, manifest)
+        demand_files(folder, manifest, thorough)
         spaces = {name: _open_space(folder, info, manifest) for name, info in manifest.spaces.items()}
         return cls(manifest, spaces, _open_attached(folder, manifest))
 
@@ -85,6 +64,17 @@ class Snapshot:
     def generation(self) -> int:
         """The number of this version, from 1 on."""
         return self.manifest.generation
+
+    def with_side(self, side: SideList) -> "Snapshot":
+        """The same version with what came and went since: posters searched along, and in no space those that left.
+
+        Asked of a snapshot that has a side list already, the new one takes its place.
+        """
+        spaces: dict[SpaceName, Space] = {}
+        for name, space in self._published.items():
+            came = side if name == "poster" else SideList.only_gone(side.gone)
+            spaces[name] = OverlaidSpace(space, came) if len(came.movie_ids) or len(came.gone) else space
+        return Snapshot(self.manifest, self._published, self._attached, spaces)
 
     def space(self, name: SpaceName) -> Space:
         """The vectors of one kind.
@@ -108,7 +98,7 @@ class Snapshot:
         return by in self._spaces and self._spaces[by].has(movie_id)
 
     def similar(
-        self, by: SpaceName, movie_id: int, k: int, kind: Kind = "same", debias: float = 0.0
+        self, by: SpaceName, movie_id: int, k: int, kind: Kind = "same", debias: float = 0.0, among: Among = EVERYONE
     ) -> list[Neighbour]:
         """The movies most similar to this one, without itself, best first, ties by movie_id.
 
@@ -117,12 +107,13 @@ class Snapshot:
             kind: among which; `same` answers real posters with real ones and title cards with title cards.
             debias: 0 to 1, how much of the popularity is taken out: scores are `q . v / ||v||^debias`. Without effect
                 where the space is one of cosines.
+            among: which movies may answer; its mask is in the order of `space(by).movie_ids`.
 
         Raises:
             NoSuchSpace: this version was published without that kind. NotInIndex: the movie has no vector in it.
             ValueError: `debias` out of range, or a kind that the space does not know.
         """
-        return self.space(by).search_movie(movie_id, k, kind, debias)
+        return self.space(by).search_movie(movie_id, k, kind, debias, among)
 
 
 def anonymous_bytes(manifest: Manifest) -> int:
@@ -134,35 +125,25 @@ def anonymous_bytes(manifest: Manifest) -> int:
     return sum((48 if info.metric == "inner_product" else 32) * info.count for info in manifest.spaces.values())
 
 
-def _verify_files(folder: Path, manifest: Manifest) -> None:
-    for name, stated in manifest.files.items():
-        path = folder / name
-        try:
-            if path.is_symlink() or not path.is_file():
-                raise SnapshotCorrupt(path, "it is missing or not a plain file")
-            size = path.stat().st_size
-            if size != stated.size:
-                raise SnapshotCorrupt(path, f"it has {size} bytes and should have {stated.size}")
-            if digest_of(path) != stated:
-                raise SnapshotCorrupt(path, "its content is not what was published (sha256 differs)")
-        except OSError as err:
-            raise SnapshotCorrupt(path, f"it cannot be read ({err.strerror})") from err
-
-
 def _open_space(folder: Path, info: SpaceInfo, manifest: Manifest) -> Space:
-    movie_ids = _array(folder / ids_file(info.name), np.dtype(np.int64), info.count)
-    generated = None
-    if generated_file(info.name) in manifest.files:
-        generated = _array(folder / generated_file(info.name), np.dtype(np.uint8), info.count)
+    packed = (manifest.packed or {}).get(info.name)
     try:
-        index = open_flat(folder / index_file(info.name), info)
-        return FlatSpace(info, index, checked_ids(movie_ids), generated)
+        return _open_flat(folder, info, manifest) if packed is None else open_packed(folder, info, packed)
     except OSError as err:
         raise SnapshotCorrupt(folder / index_file(info.name), f"it cannot be read ({err.strerror})") from err
     except SnapshotCorrupt:
         raise
     except VectorIndexError as err:
         raise SnapshotCorrupt(folder, f"its {info.name} vectors are not usable: {err}") from err
+
+
+def _open_flat(folder: Path, info: SpaceInfo, manifest: Manifest) -> FlatSpace:
+    movie_ids = _array(folder / ids_file(info.name), np.dtype(np.int64), info.count)
+    generated = None
+    if generated_file(info.name) in manifest.files:
+        generated = _array(folder / generated_file(info.name), np.dtype(np.uint8), info.count)
+    index = open_flat(folder / index_file(info.name), info)
+    return FlatSpace(info, index, checked_ids(movie_ids), generated)
 
 
 def _open_attached(folder: Path, manifest: Manifest) -> dict[str, Arrays]:

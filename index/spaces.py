@@ -15,7 +15,8 @@ class SpaceInfo:
     """One space as a snapshot's manifest states it.
 
     Attributes:
-        name: poster or ratings. dimension: numbers in a vector. dtype: of the stored rows.
+        name: poster or ratings. dimension: numbers in a vector.
+        dtype: of the stored numbers: float32 rows as FAISS reads them, or float16 numbers packed without the zeros.
         metric: cosine (rows have length 1) or inner_product (rows have any length).
         fingerprint: what made the vectors; two fingerprints never meet. count: vectors in the snapshot.
     """
@@ -24,7 +25,7 @@ class SpaceInfo:
 
     name: SpaceName
     dimension: int
-    dtype: Literal["float32"]
+    dtype: Literal["float32", "float16"]
     metric: Metric
     fingerprint: str
     count: int

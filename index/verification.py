@@ -17,6 +17,8 @@ from index.errors import SnapshotCorrupt, VectorIndexError
 from index.flat import FlatSpace
 from index.flat_files import open_flat, stored_rows
 from index.manifest import MANIFEST, Manifest, index_file, parse_manifest, read_manifest
+from index.packed_space import PackedSpace
+from index.packed_verification import verify_packed
 from index.snapshot import Snapshot
 from index.spaces import SpaceInfo, SpaceName
 
@@ -71,11 +73,13 @@ def verify(folder: Path, manifest: Manifest) -> dict[SpaceName, float]:
     Raises:
         SnapshotCorrupt: something differs; the message names the file.
     """
-    snapshot = Snapshot.open(folder, manifest)
+    snapshot = Snapshot.open(folder, manifest, thorough=True)
     draw = np.random.default_rng(manifest.generation)
     recall: dict[SpaceName, float] = {}
     for name, info in manifest.spaces.items():
         space = snapshot.space(name)
+        if isinstance(space, PackedSpace):
+            recall[name] = verify_packed(folder, space, draw)
         if isinstance(space, FlatSpace):
             path = folder / index_file(name)
             rows = stored_rows(path, info)

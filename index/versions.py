@@ -6,11 +6,14 @@ from datetime import datetime
 from pathlib import Path
 
 from index.durable import fsync_folder
-from index.errors import NoSuchSnapshot, SnapshotCorrupt, SnapshotError
+from index.errors import NoSuchSnapshot, SnapshotCorrupt, SnapshotError, VectorIndexError
 from index.layout import Current, generations, move_current, read_current, version_folder
 from index.locking import publish_lock
 from index.manifest import Manifest, read_manifest
-from index.spaces import SpaceInfo
+from index.packed_files import open_packed
+from index.packed_space import PackedSpace
+from index.spaces import SpaceInfo, SpaceName
+from index.trust import demand_files
 from index.verification import verify_apart
 
 
@@ -47,6 +50,23 @@ def served_generation(root: Path) -> int | None:
     except SnapshotCorrupt:
         return None
     return current.generation if current else None
+
+
+def served_packed(root: Path, name: SpaceName) -> PackedSpace | None:
+    """A packed space of the version that CURRENT names; None when there is none, or none that is whole."""
+    generation = served_generation(root)
+    if generation is None:
+        return None
+    folder = version_folder(root, generation)
+    try:
+        manifest, _ = read_manifest(folder)
+        stated = (manifest.packed or {}).get(name)
+        if stated is None:
+            return None
+        demand_files(folder, manifest)
+        return open_packed(folder, manifest.spaces[name], stated)
+    except VectorIndexError:
+        return None
 
 
 def rollback(root: Path, generation: int | None = None) -> Manifest:

@@ -1,6 +1,6 @@
 """Rebuilding: the newest model and all embedded vectors become one published snapshot."""
 
-from contextlib import closing
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -9,13 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from catalog.catalog import Catalog
-from index.contents import SnapshotContents, SpaceContents
+from index.contents import PackedContents, Run, SnapshotContents, SpaceContents
 from index.publishing import publish
 from ratings.folding import ATTACHMENT
 from ratings.model import FactorModel
 from ratings.vectors import METRIC
 from workers.reporting import Report
-from workers.spooling import VectorSpool
 from workers.train import newest_model
 
 DIMENSION = 25_088  # block5_pool of VGG16: 7 x 7 x 512
@@ -32,15 +31,14 @@ def rebuild(catalog: Catalog, models_dir: Path, index_dir: Path, report: Report)
     """
     mark = catalog.posters.mark()
     fingerprints = catalog.posters.fingerprints()
-    with closing(VectorSpool(index_dir)) as spool:
-        posters = _poster_space(catalog, next(iter(fingerprints), ""), spool)
-        newest = newest_model(catalog, models_dir)
-        model_name, model = (None, None) if newest is None else (str(newest[0].result["model"]), newest[1])
-        rated = None if model is None else _rating_space(catalog, str(model_name), model)
-        spaces = tuple(space for space in (posters, rated) if space is not None)
-        source = {"embedded": asdict(mark), "model": model_name}
-        attached = {} if model is None or rated is None else {ATTACHMENT: _prediction(model)}
-        manifest = publish(index_dir, SnapshotContents(spaces, source, attached), report)
+    posters = _poster_space(catalog, fingerprints)
+    newest = newest_model(catalog, models_dir)
+    model_name, model = (None, None) if newest is None else (str(newest[0].result["model"]), newest[1])
+    rated = None if model is None else _rating_space(catalog, str(model_name), model)
+    spaces = tuple(space for space in (posters, rated) if space is not None)
+    source = {"embedded": asdict(mark), "model": model_name}
+    attached = {} if model is None or rated is None else {ATTACHMENT: _prediction(model)}
+    manifest = publish(index_dir, SnapshotContents(spaces, source, attached), report)
     counts = {name: space.count for name, space in manifest.spaces.items()}
     return {
         "generation": manifest.generation,
@@ -51,25 +49,22 @@ def rebuild(catalog: Catalog, models_dir: Path, index_dir: Path, report: Report)
     }
 
 
-def _poster_space(catalog: Catalog, fingerprint: str, spool: VectorSpool) -> SpaceContents | None:
-    """The poster vectors of one encoder, read once: a poster that comes or goes meanwhile is the next snapshot's."""
-    ids: list[int] = []
-    generated: list[bool] = []
-    for run in catalog.posters.vectors(fingerprint):
-        ids += [stored.movie_id for stored in run]
-        generated += [stored.generated for stored in run]
-        spool.add([stored.record for stored in run])
-    if not ids:
+def _poster_space(catalog: Catalog, fingerprints: Mapping[str, int]) -> PackedContents | None:
+    """The poster vectors of the encoder that made most of them."""
+    if not fingerprints:
         return None
-    return SpaceContents(
-        name="poster",
-        dimension=DIMENSION,
-        metric="cosine",
-        fingerprint=fingerprint,
-        movie_ids=np.asarray(ids, np.int64),
-        blocks=spool.blocks(DIMENSION),
-        generated=np.asarray(generated, np.uint8),
-    )
+    fingerprint, count = next(iter(fingerprints.items()))
+    return PackedContents("poster", DIMENSION, fingerprint, _runs(catalog, fingerprint), count)
+
+
+def _runs(catalog: Catalog, fingerprint: str) -> Iterator[Run]:
+    """The records as they are stored, read once: a poster that comes or goes meanwhile is the next snapshot's."""
+    for run in catalog.posters.vectors(fingerprint):
+        yield Run(
+            movie_ids=np.array([stored.movie_id for stored in run], np.int64),
+            generated=np.array([stored.generated for stored in run], np.uint8),
+            records=[stored.record for stored in run],
+        )
 
 
 def _rating_space(catalog: Catalog, name: str, model: FactorModel) -> SpaceContents | None:

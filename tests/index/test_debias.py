@@ -6,6 +6,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
+from index.filtering import Among
 from index.flat import MAX_K, Neighbour
 from index.publishing import publish
 from index.snapshot import Snapshot
@@ -75,7 +76,7 @@ def test_ties_go_by_movie_id_whatever_is_excluded(rated, small, debias, data):
     gone = np.array(data.draw(st.lists(st.integers(-3, len(small) + 5), max_size=12)), dtype=np.int64)
     query = data.draw(arrays(np.float32, rows.shape[1], elements=st.sampled_from([-1.0, 0.5, 1.0, 3.0])))
     k = data.draw(st.integers(1, 12))
-    found = rated(ids, rows).search_vector(query, k, debias=debias, exclude=gone)
+    found = rated(ids, rows).search_vector(query, k, debias=debias, among=Among(exclude=gone))
     assert found == brute_force(ids, rows, query, k, debias, set(gone.tolist()))
 
 
@@ -156,10 +157,10 @@ def test_what_is_excluded_never_comes_back_and_k_is_filled_from_the_rest(flat_sp
     space = flat_space(ids, rows, metric, cards, "ratings")
     every = [hit.movie_id for hit in space.search_vector(rows[5], MAX_K, debias=0.25)]
     gone = np.array([*every[:many], *every[:many], -1, 10**12], dtype=np.int64)  # twice, and two that nobody knows
-    found = [hit.movie_id for hit in space.search_vector(rows[5], 20, debias=0.25, exclude=gone)]
+    found = [hit.movie_id for hit in space.search_vector(rows[5], 20, debias=0.25, among=Among(exclude=gone))]
     assert found == every[many : many + 20]
     of_kind = {int(i) for i in ids[cards == 0]}
-    found = [hit.movie_id for hit in space.search_vector(rows[5], 20, "real", 0.25, gone)]
+    found = [hit.movie_id for hit in space.search_vector(rows[5], 20, "real", 0.25, Among(exclude=gone))]
     assert found == [i for i in every[many:] if i in of_kind][:20]
 
 
@@ -167,9 +168,9 @@ def test_what_is_excluded_never_comes_back_and_k_is_filled_from_the_rest(flat_sp
 def test_when_all_are_excluded_nothing_comes_back(flat_space, metric):
     space = flat_space(np.arange(1, 41), np.eye(40), metric, name="ratings")
     query = np.ones(40, np.float32)
-    assert space.search_vector(query, 5, exclude=np.arange(100)) == []
-    assert space.search_vector(query, 5, exclude=np.empty(0, np.int64)) == space.search_vector(query, 5)
-    assert [hit.movie_id for hit in space.search_vector(query, 5, exclude=np.arange(3, 100))] == [1, 2]
+    assert space.search_vector(query, 5, among=Among(exclude=np.arange(100))) == []
+    assert space.search_vector(query, 5, among=Among(exclude=np.empty(0, np.int64))) == space.search_vector(query, 5)
+    assert [hit.movie_id for hit in space.search_vector(query, 5, among=Among(exclude=np.arange(3, 100)))] == [1, 2]
 
 
 def test_many_vectors_come_at_once_in_the_order_asked(rated):

@@ -94,9 +94,9 @@ def test_anything_else_is_refused_in_one_line_that_names_the_file(name):
     assert "\n" not in str(raised.value)
 
 
-@pytest.mark.parametrize("found", [0, 3, "1", None])
+@pytest.mark.parametrize("found", [0, 4, "1", None])
 def test_another_format_is_named_with_the_one_that_is_read(found):
-    with pytest.raises(SnapshotVersion, match="not format 1 or 2, which"):
+    with pytest.raises(SnapshotVersion, match="not format 1, 2 or 3, which"):
         parse_manifest(json.dumps(changed(format=found)).encode(), PATH)
 
 

@@ -18,7 +18,6 @@ from index.verification import verify
 from ratings.model import FactorModel
 from workers import rebuild as rebuilding
 from workers.rebuild import DIMENSION, rebuild
-from workers.spooling import VectorSpool
 
 
 @pytest.fixture
@@ -88,7 +87,7 @@ def test_a_movie_that_leaves_while_a_snapshot_is_made_does_not_end_it(
 
     monkeypatch.setattr(rebuilding, "publish", late)
     result = rebuild(stocked, tmp_path / "models", tmp_path / "index", silent)
-    assert result["posters"] == 4
+    assert result["posters"] == 3
     assert stocked.posters.mark().deleted > result["embedded"]["deleted"], "the next snapshot is due"
 
 
@@ -101,14 +100,3 @@ def test_rating_vectors_of_movies_that_left_are_not_published(
     assert rebuild(stocked, tmp_path / "models", tmp_path / "index", silent)["rated"] == 1
     snapshot = LiveSnapshot(tmp_path / "index").get()
     assert [i for i in (1, 2, 99) if snapshot.has("ratings", i)] == [1]
-
-
-def test_a_spool_gives_back_what_was_added_in_its_order_and_leaves_no_file(tmp_path: Path) -> None:
-    spool = VectorSpool(tmp_path / "spool")
-    spool.add([encode_record(vector(1)), encode_record(vector(7))])
-    spool.add([encode_record(vector(3))])
-    blocks = list(spool.blocks(DIMENSION))
-    spool.close()
-    assert [len(block) for block in blocks] == [2, 1]
-    assert np.array_equal(np.concatenate(blocks), np.stack([vector(1), vector(7), vector(3)]))
-    assert list((tmp_path / "spool").iterdir()) == []

@@ -1,0 +1,118 @@
+"""Verification of a packed space: every number is where it must be, and answers agree with brute force."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from index.errors import SnapshotCorrupt
+from index.gram import products, room
+from index.machine import compiled, ones_in
+from index.packed import WORD, Packed, lengths_of
+from index.packed_layout import array_file
+from index.packed_space import PackedSpace
+
+N_QUERIES, K = 200, 10
+SELF_SCORE = 0.999
+_BLOCK = 50_000  # rows compared at once with all questions: 40 MB of products
+_INFINITE = 0x7C00  # the bits of infinity in float16
+
+
+def verify_packed(folder: Path, space: PackedSpace, draw: np.random.Generator) -> float:
+    """The recall@10 of free questions, 0 to 1, against brute force over what is stored.
+
+    Asked are 200 random movies by their vectors, so that nothing is looked up; what is looked up for them is compared
+    as well, and must be right where every pair was compared.
+
+    Raises:
+        SnapshotCorrupt: something is not what it must be; the message names the file.
+    """
+    _demand_rows(folder, space)
+    _demand_lists(folder, space)
+    asked = np.sort(draw.choice(len(space), min(N_QUERIES, len(space)), replace=False)).astype(np.int64)
+    found = wanted = 0
+    slack = room(space.parts.packed)
+    for row, (best, kindred) in zip(asked.tolist(), _brute_force(space, asked), strict=True):
+        movie_id = int(space.movie_ids[row])
+        free = space.search_vector(space.vector(movie_id), K)
+        if free[0].score < SELF_SCORE:
+            raise SnapshotCorrupt(folder / array_file(space.info.name, "codes"), f"row {row} is not its own nearest")
+        found += sum(hit.score >= best[-1] - slack for hit in free)
+        known = space.search_movie(movie_id, K)
+        hits = sum(hit.score >= kindred[-1] - slack for hit in known) if len(kindred) else 0
+        if space.packed_info.neighbours == "exact" and hits != len(kindred):
+            raise SnapshotCorrupt(
+                folder / array_file(space.info.name, "neighbours"), f"row {row} has nearer neighbours"
+            )
+        wanted += len(best)
+    return found / wanted
+
+
+def _brute_force(
+    space: PackedSpace, asked: NDArray[np.int64]
+) -> Iterator[tuple[NDArray[np.float32], NDArray[np.float32]]]:
+    """Of each question the K best scores among all rows, and among the others of its kind; descending."""
+    packed, generated = space.parts.packed, space.parts.generated
+    everyone = np.empty((len(asked), 0), np.float32)
+    kindred = everyone
+    for start in range(0, len(packed), _BLOCK):
+        rows = np.arange(start, min(start + _BLOCK, len(packed)))
+        block = products(packed, rows, asked).T
+        everyone = _best(everyone, block)
+        other = generated[rows][None] != generated[asked][:, None]
+        own = rows[None] == asked[:, None]
+        kindred = _best(kindred, np.where(other | own, -np.inf, block).astype(np.float32))
+    for best, near in zip(everyone, kindred, strict=True):
+        yield best, near[near > -np.inf]
+
+
+def _best(before: NDArray[np.float32], block: NDArray[np.float32]) -> NDArray[np.float32]:
+    together = np.concatenate([before, block], axis=1)
+    return -np.sort(-together, axis=1)[:, :K]
+
+
+def _demand_rows(folder: Path, space: PackedSpace) -> None:
+    packed, name = space.parts.packed, space.info.name
+    wrong = _first_wrong(packed.bitmaps, packed.starts, packed.dimension % WORD)
+    if wrong >= 0:
+        raise SnapshotCorrupt(folder / array_file(name, "bitmaps"), f"row {wrong} has not as many numbers as bits")
+    bits = packed.values.view(np.uint16)
+    for start in range(0, len(bits), 1 << 22):
+        sizes = bits[start : start + (1 << 22)] & 0x7FFF
+        if sizes.min() == 0 or sizes.max() >= _INFINITE:
+            raise SnapshotCorrupt(folder / array_file(name, "values"), "a stored number is zero or not finite")
+    if not _norms_agree(packed):
+        raise SnapshotCorrupt(folder / array_file(name, "norms"), "a length is not that of its row")
+
+
+def _norms_agree(packed: Packed) -> bool:
+    counts = np.diff(packed.starts)
+    if len(counts) and counts.min() == 0:
+        return False
+    return np.allclose(lengths_of(packed.values, packed.starts), packed.norms, rtol=1e-12, atol=0)
+
+
+def _demand_lists(folder: Path, space: PackedSpace) -> None:
+    parts, name = space.parts, space.info.name
+    rows, scores = parts.neighbours.rows, parts.neighbours.scores
+    if rows.min() < -1 or rows.max() >= len(space) or not np.isfinite(scores).all():
+        raise SnapshotCorrupt(folder / array_file(name, "neighbours"), "it names rows that there are not")
+    if parts.clusters is not None:
+        starts, order = parts.clusters.starts, parts.clusters.rows
+        whole = starts[0] == 0 and starts[-1] == len(space) and (np.diff(starts) >= 0).all()
+        if not whole or not np.array_equal(np.bincount(order, minlength=len(space)), np.ones(len(space), np.int64)):
+            raise SnapshotCorrupt(folder / array_file(name, "cluster_rows"), "it does not name every row once")
+
+
+@compiled
+def _first_wrong(bitmaps: NDArray[np.uint64], starts: NDArray[np.int64], spare: int) -> int:
+    for row in range(len(bitmaps)):
+        count = np.uint64(0)
+        for w in range(bitmaps.shape[1]):
+            count += ones_in(bitmaps[row, w])
+        if np.int64(count) != starts[row + 1] - starts[row]:
+            return row
+        if spare and bitmaps[row, bitmaps.shape[1] - 1] >> np.uint64(spare) != 0:
+            return row
+    return -1

@@ -1,0 +1,77 @@
+"""Which versions were compared with their sha256 already, so that opening one is a memory map and not a read.
+
+Beside a version lies a note of what the kernel says of its files: size, number, times of the last change of content and
+of attributes. As long as that is the same, nobody has written to them since they were verified; when anything differs,
+or the note is missing, every byte is read again. What a disk loses by itself is found by `posterity doctor`.
+"""
+
+import contextlib
+import hashlib
+import json
+from pathlib import Path
+
+from index.durable import digest_of
+from index.errors import SnapshotCorrupt
+from index.manifest import Manifest
+
+_NOTE = ".verified-"
+
+
+def demand_files(folder: Path, manifest: Manifest, thorough: bool = False) -> None:
+    """Compares every file of a version with its manifest, by its bytes where that was not done before.
+
+    Args:
+        folder: of the version. manifest: what the files must be. thorough: read every byte in any case.
+
+    Raises:
+        SnapshotCorrupt: a file is missing, foreign or damaged; the message names it.
+
+    Cost: 0.8 s per GB from a warm disk cache, or some microseconds for each file.
+    """
+    for name, stated in manifest.files.items():
+        path = folder / name
+        if path.is_symlink() or not path.is_file():
+            raise SnapshotCorrupt(path, "it is missing or not a plain file")
+        size = path.stat().st_size
+        if size != stated.size:
+            raise SnapshotCorrupt(path, f"it has {size} bytes and should have {stated.size}")
+    if not thorough and _known(folder, manifest):
+        return
+    for name, stated in manifest.files.items():
+        try:
+            same = digest_of(folder / name) == stated
+        except OSError as err:
+            raise SnapshotCorrupt(folder / name, f"it cannot be read ({err.strerror})") from err
+        if not same:
+            raise SnapshotCorrupt(folder / name, "its content is not what was published (sha256 differs)")
+
+
+def vouch(folder: Path, manifest: Manifest) -> None:
+    """Notes that the files of a version are what they must be; without the right to write there, nothing is noted."""
+    with contextlib.suppress(OSError):
+        _note(folder).write_text(_state(folder, manifest))
+
+
+def forget(folder: Path) -> None:
+    """Removes the note of a version that is removed."""
+    with contextlib.suppress(OSError):
+        _note(folder).unlink(missing_ok=True)
+
+
+def _known(folder: Path, manifest: Manifest) -> bool:
+    try:
+        return _note(folder).read_text() == _state(folder, manifest)
+    except (OSError, UnicodeDecodeError):
+        return False
+
+
+def _state(folder: Path, manifest: Manifest) -> str:
+    files = {}
+    for name in sorted(manifest.files):
+        state = (folder / name).stat()
+        files[name] = [state.st_size, state.st_ino, state.st_mtime_ns, state.st_ctime_ns]
+    return json.dumps({"manifest": hashlib.sha256(manifest.to_bytes()).hexdigest(), "files": files})
+
+
+def _note(folder: Path) -> Path:
+    return folder.with_name(_NOTE + folder.name)
