@@ -10,16 +10,17 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from index.clusters import Clusters
+from index.clusters import Clusters, clusters_for, fit_clusters
 from index.codes import Codes
 from index.directions import MOST_DIRECTIONS, MOST_ROWS, Directions, encode_rows, fit_directions
 from index.gram import gram_matrix
 from index.machine import compiled
-from index.neighbourhoods import Neighbourhoods, exact_neighbours, updated_neighbours
+from index.neighbourhoods import Neighbourhoods, candidate_neighbours, exact_neighbours, updated_neighbours
 from index.packed import Packed
 from index.packed_layout import PackedInfo
 from index.packed_space import PackedSpace
 from index.reporting import Progress
+from index.shortlists import among_all, within_clusters
 
 EXACT_UP_TO = MOST_ROWS  # rows of which every pair is compared
 CLUSTERED_FROM = 100_000  # rows from which on looking at all codes would take over 5 ms
@@ -83,7 +84,7 @@ def arrange(
     since = int(np.count_nonzero(kept < 0))
     known = before if before is not None and before.packed_info.fresh + since <= STALE * len(packed) else None
     if len(packed) > EXACT_UP_TO:
-        raise NotImplementedError
+        return _beyond(_Rows(packed, movie_ids, generated), known, kept, report)
     everyone = np.arange(len(packed))
     if known is None:
         gram = gram_matrix(packed, everyone, report)
@@ -95,6 +96,42 @@ def arrange(
     codes = _codes(packed, known, kept)
     neighbours = updated_neighbours(packed, movie_ids, generated, known.parts.neighbours, kept, report)
     return Arrangement(known.parts.directions, codes, None, neighbours, known.packed_info.fresh + since, True)
+
+
+@dataclass(frozen=True, slots=True)
+class _Rows:
+    packed: Packed
+    movie_ids: NDArray[np.int64]
+    generated: NDArray[np.uint8]
+
+
+def _beyond(rows: _Rows, known: PackedSpace | None, kept: NDArray[np.int64], report: Progress) -> Arrangement:
+    """The same where comparing every pair would take too long: fitted to a sample, neighbours among candidates."""
+    packed, count = rows.packed, len(rows.packed)
+    if known is None:
+        directions = fit_directions(packed, _sample(count), MOST_DIRECTIONS, report)
+        codes = Codes(*encode_rows(packed, np.arange(count), directions))
+    else:
+        directions, codes = known.parts.directions, _codes(packed, known, kept)
+    since = 0 if known is None else known.packed_info.fresh + int(np.count_nonzero(kept < 0))
+    clusters = None
+    if count >= CLUSTERED_FROM:
+        clusters = fit_clusters(codes, clusters_for(count), report)
+        codes = Codes(codes.numbers[clusters.rows], codes.scales[clusters.rows])
+    if known is not None and clusters is None:
+        old = known.parts.neighbours
+        neighbours = updated_neighbours(packed, rows.movie_ids, rows.generated, old, kept, report)
+    else:
+        near = (
+            among_all(codes, rows.generated) if clusters is None else within_clusters(codes, clusters, rows.generated)
+        )
+        neighbours = candidate_neighbours(packed, rows.movie_ids, rows.generated, near, report)
+    return Arrangement(directions, codes, clusters, neighbours, since, False)
+
+
+def _sample(count: int) -> NDArray[np.int64]:
+    chosen: NDArray[np.int64] = np.random.default_rng(_SEED).choice(count, min(count, _SAMPLE), replace=False)
+    return np.sort(chosen)
 
 
 def _codes(packed: Packed, known: PackedSpace, kept: NDArray[np.int64]) -> Codes:

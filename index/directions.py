@@ -22,7 +22,7 @@ LARGEST: Final = 127  # of int8, the same on both sides of zero
 _SPARE = 48  # directions beyond those wanted: they take up what iteration has not yet told apart
 _ITERATIONS = 4  # of the Gram matrix; each counts as two of the rows themselves
 _SEED = 42
-_DENSE = 1000  # rows laid out dense at a time: 100 MB of posters
+_DENSE = 500  # rows laid out dense at a time: 50 MB of posters
 _ENCODED = 256  # rows encoded at a time by one thread
 _NOTHING = 1e-5  # of the largest singular value: float32 cannot tell a smaller one from none
 
@@ -56,7 +56,7 @@ def fit_directions(
     Raises:
         ValueError: too many rows or directions.
 
-    Memory: the Gram matrix, 100 MB for rows laid out dense, and 8 d k bytes.
+    Memory: the Gram matrix, 50 MB for rows laid out dense, and 8 d k bytes.
     """
     if len(rows) > MOST_ROWS or not 1 <= k <= min(MOST_DIRECTIONS, len(rows)):
         raise ValueError(
@@ -85,8 +85,9 @@ def quantised(numbers: NDArray[np.float32]) -> tuple[NDArray[np.int8], NDArray[n
         numbers: float32 (m, k), finite. Zero rows get the scale 0.
     """
     scales = np.abs(numbers).max(axis=1, initial=0) / np.float32(LARGEST)
-    codes = np.rint(numbers / np.where(scales > 0, scales, 1)[:, None]).astype(np.int8)
-    return codes, scales
+    codes = np.rint(numbers / np.where(scales > 0, scales, 1)[:, None])
+    # A scale near the smallest float32 is rounded so coarsely that the largest number may be more than 127 of it.
+    return codes.clip(-LARGEST, LARGEST).astype(np.int8), scales
 
 
 def encode_rows(

@@ -11,7 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from index.gram import room
-from index.neighbour_lists import Movies, Neighbourhoods, Pairs, write_lists
+from index.machine import compiled
+from index.neighbour_lists import Movies, Neighbourhoods, Pairs
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,9 +75,31 @@ def arriving(
 
 def merge(movies: Movies, arrivals: Pairs, lists: Neighbourhoods) -> None:
     """Puts the arrivals into the lists, each at its place; whoever falls off the end is left out."""
-    touched = np.unique(arrivals.left)
-    listed = lists.rows[touched]
-    who, places = np.nonzero(listed >= 0)
-    before = Pairs(touched[who], listed[who, places].astype(np.int64), lists.scores[touched[who], places])
-    lists.rows[touched], lists.scores[touched] = -1, 0
-    write_lists(before.beside(arrivals), movies.movie_ids, lists)
+    _insert(arrivals.left, arrivals.right, arrivals.scores, movies.movie_ids, lists.rows, lists.scores)
+
+
+@compiled
+def _insert(
+    left: NDArray[np.int64],
+    right: NDArray[np.int64],
+    scores: NDArray[np.float32],
+    movie_ids: NDArray[np.int64],
+    rows: NDArray[np.int32],
+    row_scores: NDArray[np.float32],
+) -> None:
+    width = rows.shape[1]
+    for i in range(len(left)):
+        listed, listed_scores, movie_id = rows[left[i]], row_scores[left[i]], movie_ids[right[i]]
+        place = width
+        while place > 0:
+            other = listed[place - 1]
+            if other >= 0 and (
+                listed_scores[place - 1] > scores[i]
+                or (listed_scores[place - 1] == scores[i] and movie_ids[other] < movie_id)
+            ):
+                break
+            if place < width:
+                listed[place], listed_scores[place] = other, listed_scores[place - 1]
+            place -= 1
+        if place < width:
+            listed[place], listed_scores[place] = right[i], scores[i]

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from index.dots import Question, exact_cosines
 from index.errors import SnapshotCorrupt
 from index.gram import products, room
 from index.machine import compiled, ones_in
@@ -39,6 +40,7 @@ def verify_packed(folder: Path, space: PackedSpace, draw: np.random.Generator) -
         if free[0].score < SELF_SCORE:
             raise SnapshotCorrupt(folder / array_file(space.info.name, "codes"), f"row {row} is not its own nearest")
         found += sum(hit.score >= best[-1] - slack for hit in free)
+        _demand_scores(folder, space, row)
         known = space.search_movie(movie_id, K)
         hits = sum(hit.score >= kindred[-1] - slack for hit in known) if len(kindred) else 0
         if space.packed_info.neighbours == "exact" and hits != len(kindred):
@@ -47,6 +49,17 @@ def verify_packed(folder: Path, space: PackedSpace, draw: np.random.Generator) -
             )
         wanted += len(best)
     return found / wanted
+
+
+def _demand_scores(folder: Path, space: PackedSpace, row: int) -> None:
+    """The list of a row holds the scores that its neighbours have."""
+    parts = space.parts
+    rows, scores = parts.neighbours.rows[row], parts.neighbours.scores[row]
+    there = rows >= 0
+    exact = exact_cosines(Question.of_row(parts.packed, row), parts.packed, rows[there].astype(np.int64))
+    if not np.array_equal(exact, scores[there]):
+        path = folder / array_file(space.info.name, "neighbour_scores")
+        raise SnapshotCorrupt(path, f"row {row} has other scores with its neighbours")
 
 
 def _brute_force(
