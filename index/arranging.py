@@ -4,18 +4,24 @@ What the version served before has worked out is used again where that is exact:
 codes and most of their lists, so that adding one movie in a hundred costs a fraction of a whole rebuild.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from index.clusters import Clusters, clusters_for, fit_clusters
+from index.clusters import Clusters, clusters_for, fit_clusters, regrouped
 from index.codes import Codes
 from index.directions import MOST_DIRECTIONS, MOST_ROWS, Directions, encode_rows, fit_directions
 from index.gram import gram_matrix
 from index.machine import compiled
-from index.neighbourhoods import Neighbourhoods, candidate_neighbours, exact_neighbours, updated_neighbours
+from index.neighbourhoods import (
+    Neighbourhoods,
+    candidate_neighbours,
+    exact_neighbours,
+    extended_neighbours,
+    updated_neighbours,
+)
 from index.packed import Packed
 from index.packed_layout import PackedInfo
 from index.packed_space import PackedSpace
@@ -88,7 +94,7 @@ def arrange(
     everyone = np.arange(len(packed))
     if known is None:
         gram = gram_matrix(packed, everyone, report)
-        directions = fit_directions(packed, everyone, min(MOST_DIRECTIONS, len(packed)), report, gram)
+        directions = fit_directions(packed, everyone, _width(packed), report, gram)
         neighbours = exact_neighbours(packed, movie_ids, generated, gram, report)
         del gram
         codes = Codes(*encode_rows(packed, everyone, directions))
@@ -109,24 +115,46 @@ def _beyond(rows: _Rows, known: PackedSpace | None, kept: NDArray[np.int64], rep
     """The same where comparing every pair would take too long: fitted to a sample, neighbours among candidates."""
     packed, count = rows.packed, len(rows.packed)
     if known is None:
-        directions = fit_directions(packed, _sample(count), MOST_DIRECTIONS, report)
+        directions = fit_directions(packed, _sample(count), _width(packed), report)
         codes = Codes(*encode_rows(packed, np.arange(count), directions))
     else:
         directions, codes = known.parts.directions, _codes(packed, known, kept)
     since = 0 if known is None else known.packed_info.fresh + int(np.count_nonzero(kept < 0))
-    clusters = None
-    if count >= CLUSTERED_FROM:
-        clusters = fit_clusters(codes, clusters_for(count), report)
-        codes = Codes(codes.numbers[clusters.rows], codes.scales[clusters.rows])
-    if known is not None and clusters is None:
-        old = known.parts.neighbours
-        neighbours = updated_neighbours(packed, rows.movie_ids, rows.generated, old, kept, report)
+    if count < CLUSTERED_FROM:
+        if known is not None:
+            lists = (known.parts.neighbours, kept)
+            neighbours = updated_neighbours(packed, rows.movie_ids, rows.generated, *lists, report)
+        else:
+            near = among_all(codes, rows.generated)
+            neighbours = candidate_neighbours(packed, rows.movie_ids, rows.generated, near, report)
+        return Arrangement(directions, codes, None, neighbours, since, False)
+    return _clustered(
+        rows, Arrangement(directions, codes, None, Neighbourhoods.empty(0), since, False), known, kept, report
+    )
+
+
+def _clustered(
+    rows: _Rows, made: Arrangement, known: PackedSpace | None, kept: NDArray[np.int64], report: Progress
+) -> Arrangement:
+    """What was made, with clusters, codes in their order, and the neighbours that are found by them."""
+    parts = None if known is None or known.parts.clusters is None else known.parts
+    if parts is None or parts.clusters is None:
+        clusters = fit_clusters(made.codes, clusters_for(len(rows.packed)), report)
     else:
-        near = (
-            among_all(codes, rows.generated) if clusters is None else within_clusters(codes, clusters, rows.generated)
-        )
-        neighbours = candidate_neighbours(packed, rows.movie_ids, rows.generated, near, report)
-    return Arrangement(directions, codes, clusters, neighbours, since, False)
+        clusters = regrouped(made.codes, parts.clusters, kept, report)
+    codes = Codes(made.codes.numbers[clusters.rows], made.codes.scales[clusters.rows])
+    if parts is None:
+        near = within_clusters(codes, clusters, rows.generated)
+        neighbours = candidate_neighbours(rows.packed, rows.movie_ids, rows.generated, near, report)
+    else:
+        near = within_clusters(codes, clusters, rows.generated, asked=kept < 0)
+        old = (parts.neighbours, kept)
+        neighbours = extended_neighbours(rows.packed, rows.movie_ids, rows.generated, old, near, report)
+    return replace(made, codes=codes, clusters=clusters, neighbours=neighbours)
+
+
+def _width(packed: Packed) -> int:
+    return min(MOST_DIRECTIONS, len(packed), packed.dimension)
 
 
 def _sample(count: int) -> NDArray[np.int64]:

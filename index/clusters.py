@@ -22,7 +22,7 @@ class Clusters:
     """Which rows lie near each other; think of a sorted list of all rows, cut into c pieces.
 
     Attributes:
-        centroids: float32 (c, k), of length 1, or 0 for a cluster that nothing fell to.
+        centroids: float32 (c, k), of length 1, or 0 where only rows of zeros fell; their first number is 0.
         starts: int64 (c + 1,): the rows of cluster i are `rows[starts[i] : starts[i + 1]]`; some may have none.
         rows: int32 (n,), every row once, ascending in each cluster.
     """
@@ -55,13 +55,35 @@ def fit_clusters(codes: Codes, count: int, report: Progress) -> Clusters:
     if not 1 <= count <= len(codes):
         raise ValueError(f"{count} clusters of {len(codes)} rows: ask for 1 to {len(codes)}")
     centroids = _centroids(codes, count)
-    nearest = np.empty(len(codes), np.int32)
-    for start in range(0, len(codes), _BLOCK):
+    return _grouped(centroids, _nearest(codes.numbers, centroids, report))
+
+
+def regrouped(codes: Codes, before: Clusters, kept: NDArray[np.int64], report: Progress) -> Clusters:
+    """The same centroids with other rows: those that were there stay in their cluster, fresh ones go to the nearest.
+
+    Args:
+        codes: of n rows, in their order. kept: int64 (n,), the row that each was before, or -1.
+    """
+    cluster_of = np.empty(len(before.rows), np.int32)
+    cluster_of[before.rows] = np.repeat(np.arange(len(before.centroids), dtype=np.int32), np.diff(before.starts))
+    nearest = cluster_of[kept]
+    fresh = np.flatnonzero(kept < 0)
+    nearest[fresh] = _nearest(codes.numbers[fresh], before.centroids, report)
+    return _grouped(before.centroids, nearest)
+
+
+def _nearest(numbers: NDArray[np.int8], centroids: NDArray[np.float32], report: Progress) -> NDArray[np.int32]:
+    nearest = np.empty(len(numbers), np.int32)
+    for start in range(0, len(numbers), _BLOCK):
         # How long a row is does not change which centroid is nearest: its scale is left out.
-        block = codes.numbers[start : start + _BLOCK].astype(np.float32)
+        block = numbers[start : start + _BLOCK].astype(np.float32)
         nearest[start : start + _BLOCK] = (block @ centroids.T).argmax(axis=1)
-        report("clusters", min(start + _BLOCK, len(codes)), len(codes))
-    starts = np.concatenate([np.zeros(1, np.int64), np.cumsum(np.bincount(nearest, minlength=count))])
+        report("clusters", min(start + _BLOCK, len(numbers)), len(numbers))
+    return nearest
+
+
+def _grouped(centroids: NDArray[np.float32], nearest: NDArray[np.int32]) -> Clusters:
+    starts = np.concatenate([np.zeros(1, np.int64), np.cumsum(np.bincount(nearest, minlength=len(centroids)))])
     return Clusters(centroids, starts, np.argsort(nearest, kind="stable").astype(np.int32))
 
 
@@ -71,6 +93,7 @@ def _centroids(codes: Codes, count: int) -> NDArray[np.float32]:
         sample = np.random.default_rng(_SEED).choice(len(codes), max(count, MOST_SAMPLED), replace=False)
         sample.sort()  # in the order of the file, which may be a mapped one
     vectors = codes.numbers[sample].astype(np.float32)
+    vectors[:, 0] = 0  # what all rows share tells none apart; without it clusters are of more equal size
     lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
     vectors /= np.where(lengths > 0, lengths, 1)
     # All of the sample is used: FAISS would take less, or warn that it is little.

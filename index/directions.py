@@ -11,10 +11,11 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from index.gram import cores, gram_matrix
+from index.gram import gram_matrix
 from index.machine import HALVES, loosely_compiled, lowest_one
 from index.packed import Packed
 from index.reporting import Progress
+from index.threads import cores
 
 MOST_ROWS: Final = 20_000  # that a fit looks at: their Gram matrix takes 1.6 GB
 MOST_DIRECTIONS: Final = 512  # recall@10 .9996 with 50 re-ranked on questions never seen (docs/performance.md)

@@ -4,7 +4,6 @@ One side is laid out dense, 128 rows side by side, the other stays packed: only 
 10.6 % of a poster that is several times less work than a dense product.
 """
 
-import os
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Final
@@ -15,6 +14,7 @@ from numpy.typing import NDArray
 from index.machine import HALVES, compiled, loosely_compiled, lowest_one
 from index.packed import Packed
 from index.reporting import Progress
+from index.threads import cores
 
 SIDE: Final = 128  # dense rows at a time: 12.8 MB of them, and eight vector registers of sums
 CHUNK: Final = 49  # words of the bitmap at a time: 3136 positions x 128 floats are 1.6 MB and stay in the L2 cache
@@ -81,11 +81,6 @@ def room(packed: Packed) -> float:
     """
     most = int(np.diff(packed.starts).max(initial=0))
     return (most + 8) * ROUNDING
-
-
-def cores() -> int:
-    """Threads that are worth starting: the cores this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 @dataclass(frozen=True, slots=True)

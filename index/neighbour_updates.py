@@ -25,6 +25,12 @@ class Ends:
     scores: NDArray[np.float32]
     movie_ids: NDArray[np.int64]
 
+    def belonging(self, movies: Movies, pairs: Pairs) -> Pairs:
+        """The pairs whose row on the right ranks before the end of the list of the row on the left."""
+        last, last_ids = self.scores[pairs.left], self.movie_ids[pairs.left]
+        ids = movies.movie_ids[pairs.right]
+        return pairs.chosen((pairs.scores > last) | ((pairs.scores == last) & (ids < last_ids)))
+
 
 def carried_over(old: Neighbourhoods, kept: NDArray[np.int64]) -> Neighbourhoods:
     """The lists that the rows had, without the rows that are gone and in the new numbers; those of fresh rows empty.
@@ -68,9 +74,7 @@ def arriving(
     """
     who, whom = np.nonzero(near >= ends.scores[among] - room(movies.packed))
     pairs = Pairs.scored(movies.packed, fresh[who], among[whom])
-    last, last_ids = ends.scores[pairs.right], ends.movie_ids[pairs.right]
-    before = (pairs.scores > last) | ((pairs.scores == last) & (movies.movie_ids[pairs.left] < last_ids))
-    return Pairs(pairs.right[before], pairs.left[before], pairs.scores[before])
+    return ends.belonging(movies, Pairs(pairs.right, pairs.left, pairs.scores))
 
 
 def merge(movies: Movies, arrivals: Pairs, lists: Neighbourhoods) -> None:

@@ -1,19 +1,18 @@
 """The neighbours of every movie, worked out at rebuild, so that a question from the catalogue is a look-up."""
 
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Iterable, Iterator
 from itertools import accumulate
 
 import numpy as np
 from numpy.typing import NDArray
 
-from index.gram import cores, products
+from index.gram import products
 from index.neighbour_lists import WIDTH, Movies, Pairs, write_lists, write_nearest
 from index.neighbour_lists import Neighbourhoods as Neighbourhoods
 from index.neighbour_updates import arriving, carried_over, list_ends, merge
 from index.packed import Packed
 from index.reporting import Progress
+from index.threads import side_by_side
 
 SHORT = WIDTH // 2  # a list that lost so many of its movies is made anew
 _BLOCK = 256  # rows whose rough scores with everybody are looked at together: 10 MB at 10,000 rows
@@ -47,7 +46,7 @@ def exact_neighbours(
         return len(asked)
 
     parts = [(kind[at : at + _BLOCK], kind) for kind in movies.kinds() for at in range(0, len(kind), _BLOCK)]
-    _told(_side_by_side(fill, parts), len(movies), report)
+    _told(side_by_side(fill, parts), len(movies), report)
     return out
 
 
@@ -110,21 +109,58 @@ def candidate_neighbours(
     out = Neighbourhoods.empty(len(movies))
 
     def fill(part: _Part) -> int:
-        rows, found = part
-        found = np.sort(found, axis=1)
-        fit = (found >= 0) & (found != rows[:, None]) & (generated[found] == generated[rows][:, None])
-        fit[:, 1:] &= found[:, 1:] != found[:, :-1]
-        who, _ = np.nonzero(fit)
-        write_lists(Pairs.scored(packed, rows[who], found[fit]), movie_ids, out)
-        return len(rows)
+        write_lists(_scored(movies, *part), movie_ids, out)
+        return len(part[0])
 
-    parts = (
-        (rows[at : at + _BLOCK], found[at : at + _BLOCK])
-        for rows, found in blocks
-        for at in range(0, len(rows), _BLOCK)
-    )
-    _told(_side_by_side(fill, parts), len(movies), report)
+    _told(side_by_side(fill, _small(blocks)), len(movies), report)
     return out
+
+
+def extended_neighbours(
+    packed: Packed,
+    movie_ids: NDArray[np.int64],
+    generated: NDArray[np.uint8],
+    old: tuple[Neighbourhoods, NDArray[np.int64]],
+    blocks: Iterable[_Part],
+    report: Progress,
+) -> Neighbourhoods:
+    """The lists of an earlier snapshot with fresh rows among candidates: as good as those, for a million rows.
+
+    A fresh row gets a list of its candidates, and comes into the lists of those of them that it is near enough to.
+
+    Args:
+        packed, movie_ids, generated: as for `exact_neighbours`.
+        old: lists of m rows, and `kept`, int64 (n,), as for `updated_neighbours`.
+        blocks: as for `candidate_neighbours`, of the fresh rows and of no others.
+        report: told `neighbours`, how many rows are done, of how many.
+    """
+    movies, kept = Movies(packed, movie_ids, generated), old[1]
+    out = carried_over(*old)
+    ends = list_ends(movies, out, kept)
+    fresh = int(np.count_nonzero(kept < 0))
+    done, arrivals = 0, Pairs.none()
+    for pairs in side_by_side(lambda part: _scored(movies, *part), _small(blocks)):
+        write_lists(pairs, movie_ids, out)
+        arrivals = arrivals.beside(ends.belonging(movies, Pairs(pairs.right, pairs.left, pairs.scores)))
+        done += len(np.unique(pairs.left))
+        report("neighbours", done, max(fresh, done))
+    merge(movies, arrivals, out)
+    return out
+
+
+def _scored(movies: Movies, rows: NDArray[np.int64], found: NDArray[np.int64]) -> Pairs:
+    """Rows (b,) with their candidates (b, c), each fitting pair once."""
+    found = np.sort(found, axis=1)
+    fit = (found >= 0) & (found != rows[:, None]) & (movies.generated[found] == movies.generated[rows][:, None])
+    fit[:, 1:] &= found[:, 1:] != found[:, :-1]
+    who, _ = np.nonzero(fit)
+    return Pairs.scored(movies.packed, rows[who], found[fit])
+
+
+def _small(blocks: Iterable[_Part]) -> Iterator[_Part]:
+    for rows, found in blocks:
+        for at in range(0, len(rows), _BLOCK):
+            yield rows[at : at + _BLOCK], found[at : at + _BLOCK]
 
 
 def _blocks(movies: Movies, rows: NDArray[np.int64]) -> Iterator[_Part]:
@@ -134,18 +170,6 @@ def _blocks(movies: Movies, rows: NDArray[np.int64]) -> Iterator[_Part]:
         step = max(1, _CELLS // len(kind))
         for at in range(0, len(of_kind), step):
             yield of_kind[at : at + step], kind
-
-
-def _side_by_side(fill: Callable[[_Part], int], parts: Iterable[_Part]) -> Iterator[int]:
-    """What `fill` returns for each part, in order; few parts are taken ahead, so that memory holds only those."""
-    with ThreadPoolExecutor(cores()) as threads:
-        waiting: deque[Future[int]] = deque()
-        for part in parts:
-            waiting.append(threads.submit(fill, part))
-            if len(waiting) > 2 * cores():
-                yield waiting.popleft().result()
-        while waiting:
-            yield waiting.popleft().result()
 
 
 def _told(done: Iterable[int], count: int, report: Progress) -> None:

@@ -103,9 +103,10 @@ def lengths_of(values: NDArray[np.float16], starts: NDArray[np.int64]) -> NDArra
 
 def joined(parts: Sequence[Packed], dimension: int) -> Packed:
     """Packed rows one behind the other, copied."""
-    starts = [np.zeros(1, np.int64)]
+    starts, end = [np.zeros(1, np.int64)], 0
     for part in parts:
-        starts.append(part.starts[1:] + starts[-1][-1])
+        starts.append(part.starts[1:] + end)
+        end += int(part.starts[-1])
     empty = np.empty((0, words_of(dimension)), np.uint64)
     return Packed(
         dimension,
