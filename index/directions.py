@@ -10,12 +10,13 @@ from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
 
 from index.gram import gram_matrix
 from index.machine import HALVES, loosely_compiled, lowest_one
 from index.packed import Packed
 from index.reporting import Progress
-from index.threads import cores
+from index.threads import cores, side_by_side
 
 MOST_ROWS: Final = 20_000  # that a fit looks at: their Gram matrix takes 1.6 GB
 MOST_DIRECTIONS: Final = 512  # recall@10 .9996 with 50 re-ranked on questions never seen (docs/performance.md)
@@ -65,15 +66,24 @@ def fit_directions(
             "not more than rows; fit on a sample"
         )
     products = gram_matrix(packed, rows, report) if gram is None else gram
+    # One thread for each product: those of BLAS wait for each other by spinning, ten times as long beside other work.
+    with threadpool_limits(1, "blas"):
+        return _fitted(packed, rows, products, k, report)
+
+
+def _fitted(
+    packed: Packed, rows: NDArray[np.int64], products: NDArray[np.float32], k: int, report: Progress
+) -> Directions:
     squares, weights = _leading(products, k)
     strengths = np.sqrt(np.maximum(squares, 0))
     kept = strengths > _NOTHING * strengths.max(initial=0)
     weights = np.where(kept, weights / np.where(kept, strengths, 1), 0).astype(np.float32)
     directions = np.zeros((packed.dimension, k), np.float32)
-    for start in range(0, len(rows), _DENSE):
-        part = slice(start, start + _DENSE)
-        directions += packed.units(rows[part]).T @ weights[part]
-        report("directions", min(start + _DENSE, len(rows)), len(rows))
+    parts = [slice(start, start + _DENSE) for start in range(0, len(rows), _DENSE)]
+    shares = side_by_side(lambda part: packed.units(rows[part]).T @ weights[part], parts)
+    for part, share in zip(parts, shares, strict=True):
+        directions += share
+        report("directions", min(part.stop, len(rows)), len(rows))
     largest = np.abs(directions).argmax(axis=0)
     directions *= np.where(directions[largest, np.arange(k)] < 0, np.float32(-1), np.float32(1))
     return Directions(*quantised(directions))
@@ -131,11 +141,17 @@ def _leading(gram: NDArray[np.float32], k: int) -> tuple[NDArray[np.float64], ND
     width = min(len(gram), k + _SPARE)
     basis = np.random.default_rng(_SEED).standard_normal((len(gram), width), np.float32)
     for _ in range(_ITERATIONS):
-        basis = np.linalg.qr(gram @ basis)[0]
-    inner = basis.T @ (gram @ basis)
+        basis = np.linalg.qr(_times(gram, basis))[0]
+    inner = basis.T @ _times(gram, basis)
     values, turns = np.linalg.eigh((inner + inner.T).astype(np.float64) / 2)
     strongest = slice(None, -k - 1, -1)
     return values[strongest], basis @ turns[:, strongest].astype(np.float32)
+
+
+def _times(gram: NDArray[np.float32], basis: NDArray[np.float32]) -> NDArray[np.float32]:
+    """`gram @ basis`, some rows on each core."""
+    parts = [slice(start, start + _DENSE) for start in range(0, len(gram), _DENSE)]
+    return np.concatenate(list(side_by_side(lambda part: gram[part] @ basis, parts)))
 
 
 @loosely_compiled
