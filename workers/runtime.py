@@ -4,20 +4,20 @@ import logging
 import os
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from catalog.catalog import Catalog
 from catalog.entries import Kind
 from catalog.sources import Health
 from config.loading import load_settings
 from config.settings import Settings
-from posters.encoder import Encoder
 from posters.poster import PosterSource
 from posters.sources import first_poster, open_sources
 from ratings.training import TrainingOptions
 from workers.building import Work, build_due
-from workers.embed import EmbedLimits, embed_due
+from workers.embed import Embedder, EmbedLimits
 from workers.enqueue import Bell
 from workers.fetch import GATHER_S, Fetcher, FetchLimits
 from workers.guard import SharedGuard
@@ -27,9 +27,14 @@ from workers.rebuild import rebuild
 from workers.reporting import Report
 from workers.train import train
 
+if TYPE_CHECKING:
+    from posters.vgg16 import PosterEncoder
+
 log = logging.getLogger(__name__)
 
+GPU_AHEAD = 4  # batches on their way to a GPU, which is done with one faster than the next is claimed and decoded
 SLICE_S = 2.0  # long against a bell (0.2 s), short against the time another kind of work may wait for its turn
+GPU_SLICE_S = 8.0  # a GPU has nothing in hand any more when the next bell comes; a worker must end within 15 s
 
 
 class Runtime:
@@ -48,34 +53,50 @@ class Runtime:
         return Fetcher(self.catalog, lambda movie, known: first_poster(sources, movie, known), limits)
 
     @cached_property
-    def encoder(self) -> Encoder:
+    def encoder(self) -> "PosterEncoder":
         """VGG16; TensorFlow is imported here, in the child that encodes, and nowhere else."""
         return open_encoder(self.settings)
+
+    @cached_property
+    def embedder(self) -> Embedder:
+        """Posters on their way through the encoder, which is loaded here, before any row is claimed."""
+        encoder, settings = self.encoder, self.settings
+        limits = EmbedLimits(max(settings.embed_batch, encoder.batch), settings.lease_s)
+        if not self._on_cpu:
+            limits = replace(limits, decoders=settings.threads or os.cpu_count() or 1, ahead=GPU_AHEAD)
+        return Embedder(self.catalog, encoder, limits)
 
     def fetch(self) -> None:
         """Fetches for about two seconds, then rings for what is due next; slow posters stay under way meanwhile.
 
         A folder that is gone costs no movie an attempt: the sources are opened before any row is claimed.
         """
-        fetcher = self.fetcher
-        if self.catalog.work.suspect_due(Kind.FETCH):
-            fetcher.drain()  # a row that was lost by its worker is claimed alone
-        _for_a_while(lambda: _fetched_some(fetcher))
+        fetcher, feed = self.fetcher, self._feed_encoder
+        if self.catalog.work.suspect_due(Kind.FETCH):  # a row that was lost by its worker is claimed alone
+            fetcher.drain()
+            if "embedder" in self.__dict__:
+                self.embedder.drain()
+            feed = _nothing
+        _for_a_while(lambda: _fetched_some(fetcher, feed))
         self._ring_if_due(Kind.EMBED, Kind.FETCH)
 
     def embed(self) -> None:
-        """Embeds for about two seconds, one batch in hand at a time, then rings for what is due next.
+        """Embeds for about two seconds, then rings for what is due next; batches in hand go their way meanwhile.
 
         The encoder is loaded before any row is claimed.
         """
-        encoder, limits = self.encoder, EmbedLimits(self.settings.embed_batch, self.settings.lease_s)
-        _for_a_while(lambda: embed_due(self.catalog, encoder, limits))
+        embedder, feed = self.embedder, self._feed_fetcher
+        if self.catalog.work.suspect_due(Kind.EMBED):
+            embedder.drain()
+            feed = _nothing
+        _for_a_while(lambda: _embedded_some(embedder, feed), SLICE_S if self._on_cpu else GPU_SLICE_S)
         self._ring_if_due(Kind.EMBED, Kind.FETCH)
 
     def close(self) -> None:
         """Gives back what is under way; for a child that ends."""
-        if "fetcher" in self.__dict__:
-            self.fetcher.close()
+        for stage in ("embedder", "fetcher"):
+            if stage in self.__dict__:
+                self.__dict__[stage].close()
         self.catalog.close()
 
     def build(self) -> None:
@@ -83,25 +104,53 @@ class Runtime:
         if build_due(self.catalog, works(self.settings, self.catalog), self.settings.lease_s):
             self._ring_if_due(Kind.BUILD)
 
+    @property
+    def _on_cpu(self) -> bool:
+        return self.encoder.device == "cpu"
+
+    def _feed_encoder(self) -> None:
+        """The encoder has no pause while this child fetches."""
+        if "embedder" in self.__dict__:
+            self.embedder.fill()
+
+    def _feed_fetcher(self) -> None:
+        """The sources have no pause while this child encodes, if it fetches at all."""
+        if "fetcher" in self.__dict__:
+            self.fetcher.claim()
+
     def _ring_if_due(self, *kinds: Kind) -> None:
         for kind in kinds:
             if self.catalog.jobs.due() if kind == Kind.BUILD else self.catalog.work.due(kind):
                 self.bell.ring(kind)
 
 
-def _for_a_while(step: Callable[[], int | bool]) -> None:
-    """Repeats a step while it finds rows, for about two seconds: a bell costs more than a small batch."""
-    end = time.monotonic() + SLICE_S
+def _for_a_while(step: Callable[[], bool], seconds: float = SLICE_S) -> None:
+    """Repeats a step while it finds rows, for about so long: a bell costs more than a small batch."""
+    end = time.monotonic() + seconds
     while step() and time.monotonic() < end:
         pass
 
 
-def _fetched_some(fetcher: Fetcher) -> bool:
-    """One look at what is under way; False when there is nothing, and nothing to begin."""
-    fetcher.claim()
+def _nothing() -> None:
+    """What is fed while a row must be alone in this process."""
+
+
+def _fetched_some(fetcher: Fetcher, feed: Callable[[], None]) -> bool:
+    """One look at what is under way; False when there was nothing, and nothing to begin."""
+    claimed = fetcher.claim()
+    feed()
     if fetcher.busy:
         fetcher.settle(GATHER_S)
-    return fetcher.busy
+    return fetcher.busy or claimed > 0
+
+
+def _embedded_some(embedder: Embedder, feed: Callable[[], None]) -> bool:
+    """One batch to its end, the next ones behind it; False when there was nothing, and nothing to begin."""
+    claimed = embedder.fill()
+    feed()
+    if embedder.busy:
+        embedder.settle(SLICE_S)
+    return embedder.busy or claimed > 0
 
 
 def configured_sources(settings: Settings, catalog: Catalog) -> list[PosterSource]:
@@ -129,7 +178,7 @@ def works(settings: Settings, catalog: Catalog) -> dict[str, Work]:
     return {"train": run_train, "rebuild": run_rebuild}
 
 
-def open_encoder(settings: Settings) -> Encoder:
+def open_encoder(settings: Settings) -> "PosterEncoder":
     """The encoder that the settings name; importing TensorFlow takes 4 to 15 s."""
     with quiet_stderr():
         from posters.vgg16 import PosterEncoder

@@ -1,3 +1,4 @@
+import logging
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -6,6 +7,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from posters.batch_trial import BatchTrial
+from posters.batches import GPU_SIZES
 from posters.decoding import pixels
 from posters.encoder import FEATURES, Encoder
 from posters.errors import EncoderOutOfMemory, EncoderSetup
@@ -23,7 +26,9 @@ ALIKE = 0.9999  # oracle O3 of the design: the cosine of a vector with its refer
 def encoder() -> "PosterEncoder":
     from posters.vgg16 import PosterEncoder
 
-    return PosterEncoder(threads=2)
+    made = PosterEncoder(threads=2)
+    made._trial = None  # as when its batch size is known; how that is found has a test of its own
+    return made
 
 
 @pytest.fixture(scope="module")
@@ -61,6 +66,34 @@ def test_a_poster_has_the_same_features_in_every_company(encoder: "PosterEncoder
     alone = np.concatenate([encoder.encode(noise[row : row + 1]) for row in range(len(noise))])
     assert (cosines(together, alone) >= 0.999999).all()
     assert np.array_equal(together, encoder.encode(noise))
+
+
+def test_the_best_batch_size_of_a_cpu_is_learnt_from_the_first_posters(
+    encoder: "PosterEncoder", noise: Pixels, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, "posters.vgg16")
+    clock = iter(range(1000))  # every call takes a second, so the larger batch is the faster
+    monkeypatch.setattr(encoder, "_trial", BatchTrial((2, 1), lambda: next(clock)))
+    monkeypatch.setattr(encoder, "_batches", encoder._batches)
+    sizes = sizes_of(encoder, monkeypatch)
+    together = encoder.encode(noise)
+    encoder.encode(noise)
+    assert sizes == [2, 2, 2, 1, 1, 1, 1, 1, 2, 1]
+    assert encoder.batch == 2
+    assert [record.message for record in caplog.records] == ["encoding in batch 2 of 1: 1.0/s, 2: 2.0/s"]
+    assert (cosines(together, encoder.encode(noise)) >= 0.999999).all()
+
+
+def sizes_of(encoder: "PosterEncoder", monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """The sizes of the batches that the network gets from now on."""
+    sizes, network = list[int](), encoder._features
+
+    def noted(batch: Any) -> Any:
+        sizes.append(len(batch))
+        return network(batch)
+
+    monkeypatch.setattr(encoder, "_features", noted)
+    return sizes
 
 
 def test_the_network_is_traced_once_for_any_number_of_posters(encoder: "PosterEncoder", noise: Pixels) -> None:
@@ -120,6 +153,7 @@ def crowded(encoder: "PosterEncoder", monkeypatch: pytest.MonkeyPatch) -> Callab
         device = SmallDevice(room)
         monkeypatch.setattr(encoder, "_features", device)
         monkeypatch.setattr(encoder, "_batches", encoder._batches)  # put back afterwards
+        monkeypatch.setattr(encoder, "_trial", None)
         return device
 
     return crowd
@@ -140,6 +174,53 @@ def test_out_of_memory_with_one_poster_is_a_clear_error(
     crowded(0)
     with pytest.raises(EncoderOutOfMemory, match="out of memory with one poster"):
         encoder.encode(noise[:4])
+
+
+@pytest.fixture
+def gpu(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], SmallDevice]:
+    """Makes the next encoder find a GPU, on which only batches up to `room` fit."""
+
+    def plug_in(room: int) -> SmallDevice:
+        device = SmallDevice(room)
+        monkeypatch.setattr("posters.vgg16._prepare_device", lambda threads: "GPU:0")
+        monkeypatch.setattr("posters.vgg16._gpu_name", lambda gpu: "A GPU")
+        monkeypatch.setattr("posters.vgg16._network", lambda weights, dtype: device)
+        return device
+
+    return plug_in
+
+
+def test_a_gpu_tries_its_batch_sizes_at_the_start_and_says_so_in_one_line(
+    gpu: Callable[[int], SmallDevice], caplog: pytest.LogCaptureFixture
+) -> None:
+    from posters.vgg16 import PosterEncoder
+
+    caplog.set_level(logging.INFO, "posters.vgg16")
+    device = gpu(128)
+    encoder = PosterEncoder()
+    assert (encoder.device, str(encoder.fingerprint)[-7:]) == ("A GPU", "float16")
+    assert device.sizes[0] == 1  # loads the libraries; the time is not counted
+    assert set(device.sizes[1:]) == set(GPU_SIZES)
+    assert encoder.batch in (32, 64, 128)
+    assert [record.message.startswith("encoding in batch") for record in caplog.records] == [True]
+
+
+def test_a_gpu_without_room_for_one_poster_is_a_clear_error(gpu: Callable[[int], SmallDevice]) -> None:
+    from posters.vgg16 import PosterEncoder
+
+    gpu(0)
+    with pytest.raises(EncoderOutOfMemory, match="A GPU"):
+        PosterEncoder()
+
+
+def test_a_gpu_with_little_room_encodes_in_small_batches(gpu: Callable[[int], SmallDevice], noise: Pixels) -> None:
+    from posters.vgg16 import PosterEncoder
+
+    device = gpu(8)
+    encoder = PosterEncoder()
+    device.sizes.clear()
+    assert encoder.encode(noise).shape == (7, FEATURES)
+    assert device.sizes == [8]
 
 
 def test_other_threads_in_a_process_that_already_computes_are_refused(encoder: "PosterEncoder", noise: Pixels) -> None:
