@@ -16,12 +16,12 @@ from index.neighbourhoods import Neighbourhoods
 from index.packed import Packed
 from index.packed_layout import PackedInfo
 from index.probing import nearest_places
-from index.reranking import PATIENCE, best_rows
+from index.reranking import Promises, best_rows, patience_for
 from index.row_numbers import RowNumbers
 from index.spaces import SpaceInfo
 
 ALL_BELOW = 200  # rows that are all scored exactly: 0.4 ms, less than finding candidates among them
-CANDIDATES = 1024  # at most so many, or four times k, are scored: 2 ms
+CANDIDATES = 2048  # at most so many, or four times k, are scored: 4 ms
 PROBED = 60_000  # rows whose codes are looked at where there are clusters: 3 ms
 _NONE = np.empty(0, np.int64)
 
@@ -51,9 +51,12 @@ class PackedParts:
 
 @dataclass(frozen=True, slots=True)
 class Tuning:
-    """How hard is looked: `patience` as in `index.reranking`, `probed` rows where there are clusters, `candidates`."""
+    """How hard is looked: `patience` as in `index.reranking`, `probed` rows where there are clusters, `candidates`.
 
-    patience: float = PATIENCE
+    Without a patience that of the number of rows is taken.
+    """
+
+    patience: float | None = None
     probed: int = PROBED
     candidates: int = CANDIDATES
 
@@ -78,6 +81,8 @@ class PackedSpace:
         self.info = parts.info
         self.parts = parts
         self._tuning = tuning or Tuning()
+        patience = self._tuning.patience
+        self._patience = patience_for(parts.info.count) if patience is None else patience
         self._rows = RowNumbers(parts.movie_ids)
         self._filter = RowFilter(parts.info.count, parts.info.name, parts.generated)
         cards = int(np.count_nonzero(parts.generated))
@@ -227,29 +232,23 @@ class PackedSpace:
             rows = rows if mask is not None else np.delete(rows, left_out)
             scores = exact_cosines(question, self.parts.packed, rows)
         else:
-            candidates, promised = self._candidates(question, k, mask, left_out)
-            rows, scores = best_rows(question, self.parts.packed, candidates, promised, k, self._tuning.patience)
+            promises, most = self._promises(question, mask, left_out), max(self._tuning.candidates, 4 * k)
+            rows, scores = best_rows(question, self.parts.packed, promises, k, self._patience, most)
         return self._best(rows, scores, k)
 
-    def _candidates(
-        self, question: Question, k: int, mask: NDArray[np.bool_] | None, left_out: NDArray[np.int64]
-    ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
-        """The rows with the greatest promise and that promise, descending."""
+    def _promises(self, question: Question, mask: NDArray[np.bool_] | None, left_out: NDArray[np.int64]) -> Promises:
+        """What the codes promise of all rows that may answer, or of those of the clusters nearest to the question."""
         coordinates = coordinates_of(question, self.parts.directions)
         if self.parts.clusters is None:
             rows = None if mask is None else np.flatnonzero(mask)
-            promised = self.parts.codes.products(coordinates, rows)
+            values = self.parts.codes.products(coordinates, rows)
         else:
             places = nearest_places(self.parts.clusters, coordinates, self._tuning.probed, mask)
-            promised = self.parts.codes.products(coordinates, places)
+            values = self.parts.codes.products(coordinates, places)
             rows = self.parts.clusters.rows[places].astype(np.int64)
         if mask is None and len(left_out):
-            promised[left_out if rows is None else np.isin(rows, left_out)] = -np.inf
-        wanted = min(max(self._tuning.candidates, 4 * k), len(promised))
-        best = np.argpartition(promised, len(promised) - wanted)[len(promised) - wanted :]
-        best = best[np.argsort(-promised[best], kind="stable")]
-        best = best[promised[best] > -np.inf]
-        return (best if rows is None else rows[best]), promised[best]
+            values[left_out if rows is None else np.isin(rows, left_out)] = -np.inf
+        return Promises(values, rows)
 
     def _best(self, rows: NDArray[np.int64], scores: NDArray[np.float32], k: int) -> list[Neighbour]:
         scores = self._ranged(scores)
