@@ -15,7 +15,7 @@ from api.answers import SnapshotAnswer, SnapshotsAnswer, snapshot_answer
 from api.errors import problem_responses
 from api.job_answers import JobAnswer, job_answer
 from api.refusals import NotAuthorised
-from api.services import catalog, services
+from api.services import catalog, renew_view, services
 from index.versions import list_versions, rollback
 from workers.enqueue import start_job
 
@@ -87,7 +87,7 @@ def roll_back(body: RollbackGiven) -> dict[str, Any]:
     here = services()
     generation = rollback(here.index_dir, body.generation).generation
     here.live.refresh()
-    g.snapshot = here.live.get()
+    renew_view()
     current = next(version for version in list_versions(here.index_dir) if version.generation == generation)
     return snapshot_answer(current).model_dump(mode="json")
 

@@ -24,6 +24,34 @@ class Attributed(Protocol):
         """What has to be said where the poster is shown."""
 
 
+class Shown(Protocol):
+    """What a list shows of a movie: one of the catalog, or one of the shelf."""
+
+    @property
+    def movie_id(self) -> int:
+        """Its id."""
+
+    @property
+    def title(self) -> str:
+        """Without the year."""
+
+    @property
+    def year(self) -> int | None:
+        """None where nobody knows."""
+
+    @property
+    def genres(self) -> tuple[str, ...]:
+        """Their names."""
+
+    @property
+    def poster_source(self) -> str | None:
+        """None without a poster."""
+
+    @property
+    def poster_attribution(self) -> str | None:
+        """What has to be said where the poster is shown."""
+
+
 class MovieAnswer(BaseModel):
     """One movie of the catalog with the state of its poster."""
 
@@ -93,8 +121,9 @@ class SimilarAnswer(BaseModel):
     movie_id: int
     by: By
     index_version: int
+    exact: bool = Field(description="True when every movie was looked at for this answer, as exact=true asks for.")
     items: list[SimilarMovie]
-    notices: list[str] = Field(description=NOTICES)
+    notices: list[str] = Field(description=f"{NOTICES} Where filters leave no movie, one says so.")
 
 
 class SnapshotAnswer(BaseModel):
@@ -115,7 +144,7 @@ class SnapshotsAnswer(BaseModel):
     items: list[SnapshotAnswer]
 
 
-def poster_url(movie: Movie) -> str | None:
+def poster_url(movie: Shown) -> str | None:
     """Where the movie's poster is, or None when it has none."""
     return None if movie.poster_source is None else f"/movies/{movie.movie_id}/poster"
 

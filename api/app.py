@@ -17,6 +17,7 @@ from api import (
     metrics,
     movies,
     pages,
+    quick,
     ratings,
     services,
     similar,
@@ -67,6 +68,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     app.register_blueprint(documentation.routes)
     app.register_blueprint(pages.routes)
     app.register_blueprint(user_page.routes)
+    quick.install(app)
     return app
 
 

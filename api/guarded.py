@@ -7,11 +7,12 @@ from collections.abc import Iterator
 from io import BytesIO
 from typing import Any
 
-from flask import Flask, Request, request
+from flask import Flask, Request
 from flask.json.provider import DefaultJSONProvider
 from werkzeug.exceptions import RequestEntityTooLarge, UnsupportedMediaType
 
 from api.errors import FieldError, InvalidRequest
+from api.parameters import refuse_doubled
 
 MAX_DIGITS = 1000  # of a whole number, long before Python's own limit, whose error speaks to programmers
 MAX_DEPTH = 20  # reliability.md section 10; our deepest body has 3
@@ -64,13 +65,7 @@ def install(app: Flask) -> None:
     """Guards what this app reads and writes."""
     app.request_class = GuardedRequest
     app.json = StrictJSON(app)
-    app.before_request(_refuse_doubled_parameters)
-
-
-def _refuse_doubled_parameters() -> None:
-    doubled = [name for name, values in request.args.lists() if len(values) > 1]
-    if doubled:
-        raise InvalidRequest(*(FieldError(field=name[:200], why="is given more than once") for name in doubled))
+    app.before_request(refuse_doubled)
 
 
 def parse(body: bytes) -> Any:

@@ -1,10 +1,9 @@
 """`/metrics` for Prometheus: what this API's processes did, and how the whole installation is."""
 
-import logging
 import os
 import time
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from flask import Blueprint, Flask, Response, current_app, g, request
@@ -13,21 +12,18 @@ from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.registry import Collector
 
+from api import access
 from api.services import Services, services
 from catalog.errors import CatalogError
 from catalog.sources import Health
 from catalog.statistics import Queue, Statistics, read_statistics
-from config.logs import ACCESS
 
 MULTIPROCESS = "PROMETHEUS_MULTIPROC_DIR"  # set by deploy/gunicorn.conf.py before anything imports the library
 METHODS = ("GET", "HEAD", "POST", "PATCH", "PUT", "DELETE", "OPTIONS")
-# Seconds; the bounds lie close where answers should be: /similar takes 10 to 100 ms.
-BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
+# Seconds; the bounds lie close where answers should be: /similar takes less than a millisecond, pages some ten.
+BUCKETS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
+REQUESTS = "posterity-requests"  # the extension of an app that counts them
 NO_ROUTE = "other"
-PROBES = ("/livez", "/readyz", "/metrics")
-MAX_SHOWN = 200  # characters of an address in a log line
-
-access = logging.getLogger(ACCESS)
 
 routes = Blueprint("metrics", __name__)
 
@@ -40,6 +36,17 @@ class Requests:
     number: Counter
     seconds: Histogram
     load_failures: Gauge
+    _known: dict[tuple[str, str, int], tuple[Counter, Histogram]] = field(default_factory=dict)
+
+    def count(self, route: str, method: str, status: int, seconds: float) -> None:
+        """One request more; `status` is a class of them, 2 for 200 and its like."""
+        key = route, method, status
+        known = self._known.get(key)
+        if known is None:  # finding the counter of these labels would take longer than to count
+            counters = self.number.labels(route, method, f"{status}xx"), self.seconds.labels(route)
+            known = self._known.setdefault(key, counters)
+        known[0].inc()
+        known[1].observe(seconds)
 
     @classmethod
     def new(cls) -> "Requests":
@@ -57,6 +64,11 @@ class Requests:
         )
         return cls(registry, number, seconds, failures)
 
+    def note(self, path: str, route: str, method: str, status: int, seconds: float) -> None:
+        """Counts a request, and writes one line about it."""
+        self.count(route, method, status // 100, seconds)
+        access.note(path, route, method, status, seconds)
+
     def text(self) -> bytes:
         """All of them in Prometheus' text form."""
         if MULTIPROCESS not in os.environ:
@@ -66,30 +78,25 @@ class Requests:
         return generate_latest(together)
 
 
-def _log(method: str, route: str, status: int, seconds: float) -> None:
-    """One line for each request; those of machines that look in every few seconds only where one looks closely."""
-    level = logging.DEBUG if request.path in PROBES else logging.INFO
-    ms = round(seconds * 1000, 1)
-    told = {"method": method, "route": route, "status": status, "ms": ms}
-    access.log(level, "%s %s %d", method, request.path[:MAX_SHOWN], status, extra=told)
-
-
 def install(app: Flask) -> None:
     """Counts every request of this app and adds the route."""
     requests = Requests.new()
-    app.extensions["posterity-requests"] = requests
+    app.extensions[REQUESTS] = requests
+    noted = -1  # failures that the gauge says; the first request says 0, so that the next number is a rise
 
     def begin() -> None:
         g.began = time.perf_counter()
 
     def count(response: Response) -> Response:
-        route = request.url_rule.rule if request.url_rule else NO_ROUTE
-        method = request.method if request.method in METHODS else NO_ROUTE
-        seconds = time.perf_counter() - g.get("began", time.perf_counter())
-        requests.number.labels(route, method, f"{response.status_code // 100}xx").inc()
-        requests.seconds.labels(route).observe(seconds)
-        requests.load_failures.set(services().live.failures)
-        _log(method, route, response.status_code, seconds)
+        now, here = time.perf_counter(), request._get_current_object()  # type: ignore[attr-defined]  # one look-up
+        route = here.url_rule.rule if here.url_rule else NO_ROUTE
+        method = here.method if here.method in METHODS else NO_ROUTE
+        seconds = now - g.get("began", now)
+        nonlocal noted
+        if (failures := services().live.failures) != noted:
+            requests.load_failures.set(failures)
+            noted = failures
+        requests.note(here.path, route, method, response.status_code, seconds)
         return response
 
     app.before_request(begin)
@@ -100,7 +107,7 @@ def install(app: Flask) -> None:
 @routes.get("/metrics")
 def metrics() -> Response:
     """Everything, read now; the numbers of the installation are the same whichever process answers."""
-    counted: Requests = current_app.extensions["posterity-requests"]
+    counted: Requests = current_app.extensions[REQUESTS]
     counted.load_failures.set(services().live.failures)
     here = CollectorRegistry()
     here.register(Installation(services()))

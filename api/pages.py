@@ -8,9 +8,11 @@ from flask import Blueprint, render_template, request
 
 from api.answers import SPACES, By, SimilarMovie, poster_url
 from api.fields import MAX_GENRE, MAX_QUERY
-from api.neighbours import Question, similar_movies, usual_debias
+from api.neighbours import Question, Seen, similar_movies, usual_debias
+from api.page_filters import filters_in
 from api.refusals import NotEmbedded, NotPublished, NotRated
-from api.services import catalog, served, services
+from api.services import catalog, served, services, view
+from api.shelf_view import Wish
 from catalog.entries import MAX_ID, Movie, Reason, State
 from catalog.movies import Page
 
@@ -83,13 +85,15 @@ def movie(movie_id: str) -> str:
     """One movie, its neighbours by each kind of evidence, and how far its embedding is."""
     here = catalog()
     shown = here.movies.get(number_in(movie_id))
-    evidence = [_evidence(shown, by) for by in SPACES]
+    filters = filters_in(request.args, view().shelf)
+    evidence = [_evidence(shown, by, filters.wish) for by in SPACES]
     return render_template(
         "movie.html",
         movie=shown,
         file=here.posters.files([shown.movie_id]).get(shown.movie_id),
         why=FAILURES.get(shown.reason or "", ""),
         evidence=evidence,
+        filters=filters,
         busy=shown.state in ON_THE_WAY or any(e.missing in ("not_in_snapshot", "no_snapshot") for e in evidence),
         snapshot=served(),
         notices=_notices([shown.poster_attribution, *(item.attribution for e in evidence for item in e.items)]),
@@ -101,13 +105,13 @@ def _notices(attributions: Iterable[str | None]) -> list[str]:
     return list(dict.fromkeys(text for text in attributions if text))
 
 
-def _evidence(shown: Movie, by: By) -> Evidence:
+def _evidence(shown: Movie, by: By, wish: Wish) -> Evidence:
     snapshot = served()
     if snapshot is None:
         return Evidence(by, LABELS[by], [], "no_snapshot")
     try:
-        question = Question(shown.movie_id, by, NEIGHBOURS, debias=usual_debias(by))
-        items = similar_movies(catalog(), snapshot, question)
+        question = Question(shown.movie_id, by, NEIGHBOURS, debias=usual_debias(by), wish=wish)
+        items = similar_movies(Seen(snapshot, view().shelf), catalog(), question)
     except NotEmbedded:
         return Evidence(by, LABELS[by], [], "not_embedded")
     except NotRated:

@@ -16,8 +16,10 @@ from api.user_answers import Because, RecommendedMovie
 from catalog.catalog import Catalog
 from catalog.entries import Movie
 from index.errors import NoSuchSpace, ZeroVector
+from index.filtering import Among
 from index.flat import Neighbour
-from index.snapshot import Snapshot, Space
+from index.snapshot import Snapshot
+from index.space import Space
 from ratings.folding import UserSide
 from ratings.tastes import REASONS, RECOMMEND_DEBIAS, Reason, Taste
 
@@ -101,7 +103,7 @@ def _by_affinity(person: _Person, snapshot: Snapshot, debias: float, left_out: N
 
     def first(n: int) -> Sequence[Neighbour]:
         try:
-            return space.search_vector(question, n, debias=debias, exclude=left_out)
+            return space.search_vector(question, n, debias=debias, among=Among(exclude=left_out))
         except ZeroVector as err:  # no rated movie has a vector, or only movies that say nothing
             raise NoTaste(len(person.history), snapshot.generation) from err
 

@@ -1,27 +1,27 @@
-"""What the routes of one app share: the catalog, users' histories, the snapshot being served, the bell."""
+"""What the routes of one app share: the catalog, users' histories, the view of movies and snapshot, the bell."""
 
-import os
-import threading
 from dataclasses import dataclass, field
+from http import HTTPStatus
 from pathlib import Path
 from typing import cast
 
-from flask import Flask, current_app, g, request
+from flask import Flask, Response, current_app, g, request
 
 from api.counting import PosterCounts
+from api.following import Follower, View
 from api.histories import Histories
 from catalog.catalog import Catalog
-from index.errors import IndexNotReady
 from index.live import LiveSnapshot
 from index.snapshot import Snapshot
 from workers.enqueue import Bell
 
 EXTENSION = "posterity"
+CHANGING = ("POST", "PATCH", "DELETE")
 
 
 @dataclass(slots=True)
 class Services:
-    """One app's services; `watch` follows the published snapshots from the first request on."""
+    """One app's services; `watch` follows the catalog and the published snapshots from the first request on."""
 
     catalog: Catalog
     live: LiveSnapshot
@@ -31,25 +31,20 @@ class Services:
     poster_hosts: frozenset[str] = frozenset()
     counts: PosterCounts = field(init=False)
     histories: Histories = field(init=False)
-    _watching: int = 0
-    _lock: threading.Lock = field(default_factory=threading.Lock)
+    follower: Follower = field(init=False)
 
     def __post_init__(self) -> None:
         self.counts = PosterCounts(self.catalog)
         self.histories = Histories(self.catalog)
+        self.follower = Follower(self.catalog, self.live)
 
     def watch(self) -> None:
-        """Starts to follow the published snapshots, once in each process: a fork leaves threads behind."""
-        if self._watching == os.getpid():
-            return
-        with self._lock:
-            if self._watching != os.getpid():
-                self.live.refresh()
-                self.live.watch()
-                self._watching = os.getpid()
+        """Starts to follow the catalog and what is published, once in each process: a fork leaves threads behind."""
+        self.follower.watch()
 
     def close(self) -> None:
         """Ends the following and closes the catalog; for tests and for programs that outlive their app."""
+        self.follower.close()
         self.live.close()
         self.catalog.close()
 
@@ -57,7 +52,8 @@ class Services:
 def install(app: Flask, services: Services) -> None:
     """Hands the services to the routes of this app, and each request one snapshot from its start to its end."""
     app.extensions[EXTENSION] = services
-    app.before_request(_take_snapshot)
+    app.before_request(_take_view)
+    app.after_request(_notice)
 
 
 def services() -> Services:
@@ -70,28 +66,46 @@ def catalog() -> Catalog:
     return services().catalog
 
 
+def view() -> View:
+    """The movies and the snapshot that this request sees."""
+    if "view" not in g:
+        g.view = services().follower.view()
+    return cast(View, g.view)
+
+
 def served() -> Snapshot | None:
     """The snapshot that this request sees, or None before the first one."""
-    return cast("Snapshot | None", g.get("snapshot"))
+    return view().snapshot if "view" in g else None
 
 
 def snapshot() -> Snapshot:
-    """The snapshot that this request sees.
+    """The snapshot that this request sees, with what was embedded and without what was deleted since.
 
     Raises:
         IndexNotReady: none is published yet.
     """
-    if served() is None:
-        g.snapshot = services().live.get()  # published since this request began: its headers must name it, too
-    return cast(Snapshot, g.snapshot)
+    if view().snapshot is None:
+        services().live.get()  # published since this request began, or an error that says why there is none
+        renew_view()
+    return cast(Snapshot, view().snapshot)
 
 
-def _take_snapshot() -> None:
+def renew_view() -> None:
+    """This request sees from now on what is there now: its headers must name it, too."""
+    g.view = services().follower.view()
+
+
+def _take_view() -> None:
     if request.path == "/livez":
         return  # must answer while the first snapshot is still being read from disk
     here = services()
     here.watch()
-    try:
-        g.snapshot = here.live.get()
-    except IndexNotReady:
-        g.snapshot = None
+    g.view = here.follower.view()
+
+
+def _notice(response: Response) -> Response:
+    """Who changes a movie finds it changed by the next request that this process answers."""
+    done = response.status_code < HTTPStatus.BAD_REQUEST
+    if done and request.method in CHANGING and request.path.startswith("/movies"):
+        services().follower.notice()
+    return response

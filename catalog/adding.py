@@ -51,9 +51,9 @@ def follow_movies(connection: Connection, movie_ids: Sequence[int], request_id: 
 def _add(
     database: Database, given: GivenPosters, new: Sequence[NewMovie], request_id: str | None
 ) -> tuple[str, list[int]]:
-    now = time.time()
     with database.write() as connection:
         alone(connection, Lock.MOVIES)  # two that look for the next free id at once would find the same
+        now = time.time()  # behind the wait: whoever asks what changed since looks back only so far
         movie_ids = [_take_in(connection, position, movie, now) for position, movie in enumerate(new)]
         for movie_id, movie in zip(movie_ids, new, strict=True):
             if movie.poster_url is not None and given.set_url(connection, movie_id, movie.poster_url):
@@ -121,6 +121,7 @@ def _insert(connection: Connection, movie_id: int, movie: NewMovie, now: float) 
             genres=genres_text(movie.genres),
             search_text=search_text(movie.title),
             added_at=now,
+            changed_at=now,
         )
     )
     connection.execute(insert(links).values(movie_id=movie_id, imdb_id=movie.imdb_id, tmdb_id=movie.tmdb_id))

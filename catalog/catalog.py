@@ -7,6 +7,7 @@ from typing import Self
 from sqlalchemy.exc import IntegrityError
 
 from catalog.adding import add_movies, follow_movies
+from catalog.changes import Changes
 from catalog.content import ContentStore
 from catalog.database import Database
 from catalog.editing import Editing
@@ -50,6 +51,7 @@ class Catalog:
         self.jobs = Jobs(self.database)
         self.ratings = RatingSets(self.database)
         self.presence = Presence(self.database)
+        self.changes = Changes(self.database)
 
     @classmethod
     def open(cls, url: str, data_dir: Path) -> Self:

@@ -43,12 +43,14 @@ class Editing:
         """
         try:
             with self._database.write() as connection:
+                alone(connection, Lock.MOVIES)  # an import holds its rows for long: the time below is set behind it
                 before = connection.execute(select(movies).where(movies.c.movie_id == movie_id)).first()
                 if before is None:
                     raise UnknownMovie(movie_id)
                 shown = {name: new for name, new in _shown(changes).items() if getattr(before, name) != new}
                 if shown:
-                    connection.execute(update(movies).where(movies.c.movie_id == movie_id).values(shown))
+                    values = {**shown, "changed_at": time.time()}
+                    connection.execute(update(movies).where(movies.c.movie_id == movie_id).values(values))
                 _relink(connection, movie_id, changes)
         except IntegrityError as err:
             raise ConflictingMovie(0, f"imdb_id {changes.imdb_id} belongs to another movie") from err

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Row, Select, and_, case, func, literal, or_, select
+from sqlalchemy import ColumnElement, Row, Select, and_, case, func, literal, or_, select
 
 from catalog.database import Database
 from catalog.entries import Movie, Reason, State
@@ -59,6 +59,28 @@ class Movies:
         with self._database.read() as connection:
             return connection.execute(select(movies.c.movie_id).order_by(movies.c.movie_id)).scalars().all()
 
+    def genres(self) -> tuple[str, ...]:
+        """The names of all genres that movies have, sorted; reads every movie."""
+        with self._database.read() as connection:
+            texts = connection.execute(select(movies.c.genres).distinct()).scalars().all()
+        return tuple(sorted({name for text in texts for name in text.split("|") if name}))
+
+    def matching(
+        self, genre: str | None, year_from: int | None, year_to: int | None, min_ratings: int | None
+    ) -> Sequence[int]:
+        """The ids of the movies of a genre, of these years (inclusive) and with so many ratings; reads every movie."""
+        query = select(movies.c.movie_id)
+        if genre is not None:
+            query = query.where(_of_genre(genre))
+        if year_from is not None:
+            query = query.where(movies.c.year >= year_from)
+        if year_to is not None:
+            query = query.where(movies.c.year <= year_to)
+        if min_ratings is not None:
+            query = query.where(movies.c.n_ratings >= min_ratings)
+        with self._database.read() as connection:
+            return connection.execute(query).scalars().all()
+
     def page(
         self,
         q: str = "",
@@ -82,7 +104,7 @@ class Movies:
         if wanted:
             query = query.where(movies.c.search_text.contains(wanted, autoescape=True))
         if genre:
-            query = query.where(movies.c.genres.ilike(f"%|{_escaped(genre)}|%", escape="\\"))
+            query = query.where(_of_genre(genre))
         if reason is not None:
             query = query.where(poster_work.c.state == State.FAILED, poster_work.c.reason == reason)
         if state is not None:
@@ -170,6 +192,10 @@ def _behind(cursor: str, rank: Any) -> Any:
     same_rank, fewer = rank == last_rank, movies.c.n_ratings < last_ratings
     same_ratings = and_(movies.c.n_ratings == last_ratings, movies.c.movie_id > last_id)
     return or_(rank > last_rank, and_(same_rank, or_(fewer, same_ratings)))
+
+
+def _of_genre(name: str) -> ColumnElement[bool]:
+    return movies.c.genres.ilike(f"%|{_escaped(name)}|%", escape="\\")
 
 
 def _escaped(text: str) -> str:

@@ -8,10 +8,10 @@ from sqlalchemy import delete, func, or_, select, update
 
 from catalog.claiming import ADVANCED, hold
 from catalog.content import ContentStore
-from catalog.database import Database
+from catalog.database import Database, Lock, alone
 from catalog.entries import State
 from catalog.movies import chunks
-from catalog.schema import given_posters, poster_files, poster_vectors, poster_work
+from catalog.schema import given_posters, movies, poster_files, poster_vectors, poster_work
 
 # Bytes are stored before any row names them: a file younger than this may belong to a poster that is just arriving.
 ARRIVING_S = 3600.0
@@ -52,13 +52,16 @@ class Purging:
     def _forget(self, movie_ids: Any, wanted: Any) -> None:
         """One run of movies; those whose poster was renewed meanwhile are left alone."""
         with self._database.write() as connection:
+            alone(connection, Lock.MOVIES)
             hold(connection, movie_ids)
             here = poster_files.c.movie_id.in_(movie_ids)
             gone = delete(poster_files).where(here, wanted).returning(poster_files.c.movie_id)
             ids = connection.execute(gone).scalars().all()
             connection.execute(delete(poster_vectors).where(poster_vectors.c.movie_id.in_(ids)))
-            again = {**ADVANCED, "state": State.PENDING, "renewing": False, "changed_at": time.time()}
+            now = time.time()
+            again = {**ADVANCED, "state": State.PENDING, "renewing": False, "changed_at": now}
             connection.execute(update(poster_work).where(poster_work.c.movie_id.in_(ids)).values(again))
+            connection.execute(update(movies).where(movies.c.movie_id.in_(ids)).values(changed_at=now))
 
     def _sweep(self, doomed: set[int], dry_run: bool) -> tuple[int, int]:
         """Files that no movie uses, `doomed` ones not counted as users: how many, and their bytes."""

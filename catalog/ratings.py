@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 from sqlalchemy import Connection, bindparam, delete, func, insert, select, update
 
 from catalog import rating_rows
-from catalog.database import Database
+from catalog.changes import note_set_change
+from catalog.database import Database, Lock, alone
 from catalog.rating_rows import GivenRating, RatingsTaken
 from catalog.schema import movies, rating_sets, ratings
 
@@ -80,12 +81,14 @@ class RatingSets:
         """
         query = select(movies.c.movie_id, movies.c.n_ratings, movies.c.mean_rating).order_by(movies.c.movie_id)
         with self._database.write() as connection:
+            alone(connection, Lock.MOVIES)  # an import holds movies, too, in an order of its own
             known = {row.movie_id: (row.n_ratings, row.mean_rating) for row in connection.execute(query)}
             changed = [id_ for id_ in known if id_ in by_movie and _differs(known[id_], by_movie[id_])]
             if changed:
                 rows = [{"id": id_, "n": by_movie[id_][0], "mean": by_movie[id_][1]} for id_ in changed]
                 one = update(movies).where(movies.c.movie_id == bindparam("id"))
                 connection.execute(one.values(n_ratings=bindparam("n"), mean_rating=bindparam("mean")), rows)
+                note_set_change(connection)
         return len(changed)
 
     def count(self) -> int:

@@ -67,7 +67,17 @@ movies = Table(
     Column("n_ratings", Integer, nullable=False, server_default="0"),
     Column("mean_rating", Float),
     Column("added_at", Float, nullable=False),
+    Column("changed_at", Float),  # when it, or its poster's going, last changed by itself; None for never
     Index("movies_by_ratings", "n_ratings", "movie_id"),
+    Index("movies_by_change", "changed_at"),
+)
+
+# How often many movies changed in one transaction: whoever keeps movies in memory then reads them all again.
+set_changes = Table(
+    "set_changes",
+    metadata,
+    Column("name", String(16), primary_key=True),  # movies
+    Column("number", Integer, nullable=False),
 )
 
 links = Table(
@@ -155,6 +165,7 @@ deleted_movies = Table(
     metadata,
     Column("movie_id", Integer, primary_key=True, autoincrement=False),
     Column("deleted_at", Float, nullable=False),
+    Index("deleted_movies_by_time", "deleted_at"),
 )
 
 poster_work = Table(
@@ -167,6 +178,7 @@ poster_work = Table(
     Column("renewing", Boolean, nullable=False, server_default=false()),
     Column("troubles", Integer, nullable=False, server_default="0"),  # times its source gave no proper answer
     Index("poster_work_due", "state", "lost", "priority"),
+    Index("poster_work_by_change", "changed_at"),
 )
 
 poster_vectors = Table(

@@ -6,6 +6,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, Table, bindparam, insert, select, update
 
+from catalog.changes import note_set_change
 from catalog.database import Lock, alone
 from catalog.entries import NewMovie
 from catalog.movies import genres_text
@@ -57,6 +58,8 @@ def store_movies(
     _insert(connection, added)
     _update(connection, [*corrected.values(), *others.values()])
     changed = len(corrected) + len(others)
+    if added or changed:
+        note_set_change(connection)
     return Stored(len(added), changed, len(wanted) - len(added) - len(corrected), deleted_here)
 
 

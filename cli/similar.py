@@ -2,7 +2,7 @@
 
 import json
 from dataclasses import dataclass
-from typing import Literal, cast
+from typing import Any, Literal, cast
 
 import click
 from rich.console import Console
@@ -10,6 +10,7 @@ from rich.table import Table
 
 from catalog.entries import Movie
 from catalog.errors import CatalogError
+from cli.filters import Filters, filter_options, filters_of
 from cli.finding import find_movie
 from cli.knobs import Debias
 from cli.session import Session, session
@@ -32,26 +33,37 @@ class NoNeighbours(CatalogError):
     help="With --by ratings: 0 favours neighbours that many people rated, 1 those that few did.  "
     f"[default: {SIMILAR_DEBIAS:g}]",
 )
+@filter_options
 @click.option("--json", "as_json", is_flag=True, help="Print the answer as JSON.")
-def similar_command(movie: tuple[str, ...], by: str, k: int, debias: float | None, as_json: bool) -> None:
+def similar_command(
+    movie: tuple[str, ...], by: str, k: int, debias: float | None, as_json: bool, **filters: Any
+) -> None:
     """Show the movies most similar to MOVIE, a title or an id.
 
     Example: posterity similar "kung fu panda" --by poster
 
     Example: posterity similar heat --by ratings --debias 0.5
+
+    Example: posterity similar heat --genre thriller --year-from 1990
     """
     if by == "poster" and debias is not None:
         raise click.UsageError("--debias goes with --by ratings only")
+    wanted = filters_of(filters)
     with session() as opened:
         asked, others = find_movie(opened.catalog, " ".join(movie))
-        question = _Question(cast(Literal["poster", "ratings"], by), k, SIMILAR_DEBIAS if debias is None else debias)
+        kind = cast(Literal["poster", "ratings"], by)
+        question = _Question(kind, k, SIMILAR_DEBIAS if debias is None else debias, wanted)
         generation, rows = _neighbours(opened, asked, question)
     if as_json:
         items = [{"movie_id": m.movie_id, "title": m.title, "year": m.year, "score": score} for m, score in rows]
-        click.echo(json.dumps({"movie_id": asked.movie_id, "by": by, "index_version": generation, "items": items}))
+        answer = {"movie_id": asked.movie_id, "by": by, "index_version": generation, "exact": wanted.exact}
+        click.echo(json.dumps({**answer, "items": items}))
         return
     if others:
         click.echo(f"also: {', '.join(f'{m.label} [{m.movie_id}]' for m in others)}", err=True)
+    if wanted.any_set and not rows:
+        click.echo("no movie matches these filters: ask for other years, another genre, or fewer ratings")
+        return
     verb = "look like" if by == "poster" else "are liked like"
     click.echo(f"Movies that {verb} {asked.label}:")
     table = Table("title", "year", "score", box=None, header_style="bold")
@@ -66,13 +78,15 @@ class _Question:
     by: Literal["poster", "ratings"]
     k: int
     debias: float
+    filters: Filters
 
 
 def _neighbours(opened: Session, asked: Movie, question: _Question) -> tuple[int, list[tuple[Movie, float]]]:
     snapshot = LiveSnapshot(opened.settings.index_dir).get()
     debias = question.debias if question.by == "ratings" else 0.0
     try:
-        found = snapshot.similar(question.by, asked.movie_id, question.k, debias=debias)
+        among = question.filters.among(opened.catalog, snapshot, question.by)
+        found = snapshot.similar(question.by, asked.movie_id, question.k, debias=debias, among=among)
     except (NotInIndex, NoSuchSpace) as err:
         raise NoNeighbours(_why_not(asked, question.by)) from err
     movies = {movie.movie_id: movie for movie in opened.catalog.movies.many([near.movie_id for near in found])}

@@ -2,12 +2,14 @@
 
 import json
 import logging
+import os
 import sys
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
-from datetime import UTC, datetime
-from typing import Any
+from functools import lru_cache
+from typing import Any, TextIO
 from urllib.parse import unquote
 
 from pydantic import SecretStr
@@ -22,6 +24,7 @@ LEAST_SECRET = 6  # characters; something shorter would blot out ordinary words
 
 # What the lines of this thread or request belong to, such as request_id; see `log_context`.
 _context: ContextVar[Mapping[str, Any]] = ContextVar("log_context", default={})  # noqa: B039 - never changed in place
+_ENCODE = json.JSONEncoder(ensure_ascii=False, default=str).encode  # json.dumps would make one for each line
 _OWN = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName", "color_message", "data"}
 
 
@@ -74,7 +77,7 @@ class JsonLines(Redacting):
     def format(self, record: logging.LogRecord) -> str:
         """The line."""
         line: dict[str, Any] = {
-            "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
+            "time": f"{_second(int(record.created))}.{int(record.created % 1 * 1000):03d}+00:00",
             "level": record.levelname.lower(),
             "logger": record.name,
             "message": record.getMessage(),
@@ -84,7 +87,41 @@ class JsonLines(Redacting):
         }
         if record.exc_info:
             line["exception"] = self.formatException(record.exc_info)
-        return self.hidden(json.dumps(line, ensure_ascii=False, default=str))
+        return self.hidden(_ENCODE(line))
+
+
+class Lines(logging.Handler):
+    """Writes each line by one call of the system, without a lock: the system keeps lines apart.
+
+    `logging.StreamHandler` holds its lock while it writes. Eight threads that answer requests then queue behind it, and
+    each time one goes to sleep costs more than its answer: 250 us a request instead of 30.
+
+    Args:
+        stream: lines go to its file; to itself where it has none, as in tests.
+    """
+
+    def __init__(self, stream: TextIO) -> None:
+        super().__init__()
+        self._stream = stream
+        try:
+            self._file: int | None = stream.fileno()
+        except (OSError, AttributeError):
+            self._file = None
+
+    def createLock(self) -> None:  # noqa: N802 - the name is logging's
+        """None is needed."""
+        self.lock = None
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Writes the line."""
+        try:
+            line = f"{self.format(record)}\n"
+            if self._file is None:
+                self._stream.write(line)
+            else:
+                os.write(self._file, line.encode(errors="backslashreplace"))
+        except Exception:  # noqa: BLE001 - as every handler: what is logged must not end what logs
+            self.handleError(record)
 
 
 def formatter(settings: Settings, **always: Any) -> Redacting:
@@ -95,7 +132,7 @@ def formatter(settings: Settings, **always: Any) -> Redacting:
 
 def configure(settings: Settings, quiet: bool = False, **always: Any) -> None:
     """Sends our lines to standard error; libraries only when they warn, and all only then with `quiet`."""
-    handler = logging.StreamHandler(sys.stderr)
+    handler = Lines(sys.stderr)
     handler.setFormatter(formatter(settings, **always))
     logging.basicConfig(level=logging.WARNING, handlers=[handler])
     for room in ROOMS:
@@ -120,8 +157,16 @@ def _level(settings: Settings, quiet: bool) -> str:
 
 
 def _fields(record: logging.LogRecord) -> dict[str, Any]:
-    extra = {name: value for name, value in vars(record).items() if name not in _OWN}
-    return {name: value for name, value in {**_context.get(), **extra}.items() if value not in (None, "", [], ())}
+    said = vars(record)
+    extra = said.keys() - _OWN
+    fields = {**_context.get(), **{name: said[name] for name in said if name in extra}}
+    return {name: value for name, value in fields.items() if value not in (None, "", [], ())}
+
+
+@lru_cache(maxsize=4)
+def _second(seconds: int) -> str:
+    """2026-11-24T18:00:00 in UTC; lines come in runs of the same second."""
+    return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(seconds))
 
 
 def _plain(value: Any) -> str:

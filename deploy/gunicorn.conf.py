@@ -34,7 +34,7 @@ max_requests = 0
 if Path("/dev/shm").is_dir():  # noqa: S108 - gunicorn makes its own unlinked file there
     worker_tmp_dir = "/dev/shm"  # noqa: S108 - a heartbeat on a slow disk would have workers killed for nothing
 
-limit_request_line = 2048
+limit_request_line = 8190  # a /similar that leaves 500 movies out has 5.5 kB
 limit_request_fields = 50
 limit_request_field_size = 4096
 forwarded_allow_ips = "127.0.0.1"

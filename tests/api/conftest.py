@@ -14,6 +14,7 @@ from flask import Flask, Response, request
 from flask.testing import FlaskClient
 
 from api.app import create_app
+from api.following import Follower
 from catalog.catalog import Catalog
 from catalog.entries import Kind, NewMovie, PosterFile, Reason
 from catalog.storing import store_movies
@@ -21,9 +22,11 @@ from catalog.work import Embedded, Failure
 from config.settings import Settings
 from index import publishing
 from index.contents import SnapshotContents, SpaceContents
+from index.live import LiveSnapshot
 from index.manifest import Manifest
 from index.verification import verify
 from ratings.folding import ItemSide
+from tests.api.place import Place
 
 TOKEN = "an-admin-token-for-tests-of-32-bytes-or-more"
 DIMENSION, FACTORS = 48, 6
@@ -209,3 +212,37 @@ def admin() -> dict[str, str]:
 @pytest.fixture
 def sha256() -> Callable[[bytes], str]:
     return lambda content: hashlib.sha256(content).hexdigest()
+
+
+@pytest.fixture
+def packed() -> bool:
+    """Whether posters are published as records; a test may ask for both by its parameters."""
+    return True
+
+
+@pytest.fixture
+def place(database_url: str, tmp_path: Path, packed: bool, monkeypatch: pytest.MonkeyPatch) -> Iterator[Place]:
+    """Movies 1 to 12 embedded, 13 and 14 waiting; nothing published."""
+    monkeypatch.setattr(publishing, "verify_apart", verify)  # in this process: no interpreter to start
+    catalog = Catalog.open(database_url, tmp_path / "data")
+    made = Place(catalog, tmp_path / "index", packed)
+    made.add(*range(1, 15))
+    made.embed(*range(1, 13))
+    yield made
+    catalog.close()
+
+
+@pytest.fixture
+def live(place: Place) -> LiveSnapshot:
+    """Of the place; nothing is loaded yet."""
+    return LiveSnapshot(place.root)
+
+
+@pytest.fixture
+def follower(place: Place, live: LiveSnapshot) -> Iterator[Follower]:
+    """Follows the place; the first twelve are published as version 1."""
+    place.rebuild()
+    made = Follower(place.catalog, live)
+    made.refresh()
+    yield made
+    made.close()

@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 
 REPO = Path(__file__).resolve().parents[2]
-HEAVY = ["tensorflow", "keras", "numba", "posters", "ratings.sgd", "workers.tasks", "workers.runtime", "workers.train"]
+HEAVY = ["tensorflow", "keras", "posters", "ratings.sgd", "workers.tasks", "workers.runtime", "workers.train"]
 
 
 def test_the_api_reaches_neither_tensorflow_nor_the_tasks() -> None:

@@ -1,5 +1,6 @@
 """/movies: taking in, finding, showing, posters."""
 
+import time
 import unicodedata
 from collections.abc import Callable
 from typing import Any
@@ -11,7 +12,7 @@ from sqlalchemy import update
 from api.app import create_app
 from catalog.catalog import Catalog
 from catalog.entries import FIRST_LOCAL_ID
-from catalog.schema import poster_files
+from catalog.schema import poster_files, poster_work
 
 
 def test_a_new_movie_is_accepted_with_its_job(client: FlaskClient, catalog: Catalog) -> None:
@@ -176,7 +177,7 @@ def test_an_address_of_a_listed_host_is_kept_and_another_one_fetches_again(setti
 
 
 def test_what_tmdb_wants_to_be_said_is_said_wherever_its_posters_are_shown(
-    client: FlaskClient, catalog: Catalog, publish: Callable[..., Any]
+    client: FlaskClient, app: Any, catalog: Catalog, publish: Callable[..., Any]
 ) -> None:
     publish()
     said = "This product uses the TMDB API but is not endorsed or certified by TMDB."
@@ -185,6 +186,9 @@ def test_what_tmdb_wants_to_be_said_is_said_wherever_its_posters_are_shown(
     with catalog.database.write() as connection:
         changes = update(poster_files).values(source="tmdb", attribution=said, expires_at=2e9)
         connection.execute(changes.where(poster_files.c.movie_id.in_([1, 2])))
+        arrived = update(poster_work).values(changed_at=time.time())  # as for every poster that arrives
+        connection.execute(arrived.where(poster_work.c.movie_id.in_([1, 2])))
+    app.extensions["posterity"].follower.refresh()
     for address in addresses:
         assert client.get(address).text.count(said) >= 1, address
     for address in addresses[:2]:

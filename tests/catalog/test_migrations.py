@@ -75,6 +75,8 @@ def test_going_up_keeps_every_row_and_fills_what_is_new(first: Database) -> None
     assert [(movie_id, bool(generated)) for movie_id, generated in vectors] == [(3, True), (5, False)]
     assert _rows(first, "SELECT count(*) FROM poster_work WHERE renewing OR troubles <> 0") == [(0,)]
     assert _rows(first, "SELECT job_id, started_at, request_id FROM jobs") == [("j", None, None)]
+    assert _rows(first, "SELECT count(*) FROM movies WHERE changed_at IS NOT NULL") == [(0,)]
+    assert _rows(first, "SELECT * FROM set_changes") == [("movies", 0)]
 
 
 def test_going_down_and_up_again_keeps_what_both_schemas_know(first: Database) -> None:
