@@ -20,7 +20,8 @@ from benchmarks.search_posters import read_features
 from benchmarks.search_scene import Phases, Runs, published
 from benchmarks.search_truth import BruteForce, K
 from index.live import LiveSnapshot
-from index.packed_space import PackedSpace, Tuning
+from index.packed_parts import Tuning
+from index.packed_space import PackedSpace
 
 QUESTIONS = "questions.npy"
 CHECKED = 200  # questions that brute force answers too

@@ -16,7 +16,8 @@ from benchmarks.search_scene import Scene, scene
 from benchmarks.search_timing import in_turns
 from benchmarks.search_truth import K
 from benchmarks.search_ways import DirectionsWay, ListsWay
-from index.packed_space import PackedSpace, Tuning
+from index.packed_parts import Tuning
+from index.packed_space import PackedSpace
 
 DIRECTIONS = 256
 RERANKED = (100, 200)

@@ -10,10 +10,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from index.brute_force import best_scores
 from index.clusters import Clusters, clusters_for, fit_clusters, regrouped
 from index.codes import Codes
 from index.directions import MOST_DIRECTIONS, MOST_ROWS, Directions, encode_rows, fit_directions
-from index.gram import gram_matrix
+from index.gram import gram_matrix, room
 from index.machine import compiled
 from index.neighbourhoods import (
     Neighbourhoods,
@@ -32,6 +33,7 @@ EXACT_UP_TO = MOST_ROWS  # rows of which every pair is compared
 CLUSTERED_FROM = 100_000  # rows from which on looking at all codes would take over 5 ms
 STALE = 0.1  # share of rows that may have come since the directions were fitted, before they are fitted again
 _SAMPLE = 16_384  # rows that directions are fitted to where there are more than can all be
+_CHECKED, _NEAREST = 100, 10  # rows whose lists are compared with everybody, and how many neighbours of each
 _SEED = 7
 
 
@@ -45,6 +47,7 @@ class Arrangement:
     neighbours: Neighbourhoods
     fresh: int
     exact: bool
+    listed: float | None = None
 
     def arrays(self) -> dict[str, NDArray[Any]]:
         """The arrays of `index.packed_layout` that hold it."""
@@ -68,7 +71,7 @@ class Arrangement:
         """The same in words."""
         clusters = 0 if self.clusters is None else len(self.clusters.centroids)
         width = self.directions.numbers.shape[1]
-        return PackedInfo(values, width, clusters, self.fresh, "exact" if self.exact else "candidates")
+        return PackedInfo(values, width, clusters, self.fresh, "exact" if self.exact else "candidates", self.listed)
 
 
 def arrange(
@@ -90,7 +93,9 @@ def arrange(
     since = int(np.count_nonzero(kept < 0))
     known = before if before is not None and before.packed_info.fresh + since <= STALE * len(packed) else None
     if len(packed) > EXACT_UP_TO:
-        return _beyond(_Rows(packed, movie_ids, generated), known, kept, report)
+        rows = _Rows(packed, movie_ids, generated)
+        made = _beyond(rows, known, kept, report)
+        return replace(made, listed=_share_listed(rows, made.neighbours))
     everyone = np.arange(len(packed))
     if known is None:
         gram = gram_matrix(packed, everyone, report)
@@ -151,6 +156,19 @@ def _clustered(
         old = (parts.neighbours, kept)
         neighbours = extended_neighbours(rows.packed, rows.movie_ids, rows.generated, old, near, report)
     return replace(made, codes=codes, clusters=clusters, neighbours=neighbours)
+
+
+def _share_listed(rows: _Rows, lists: Neighbourhoods) -> float:
+    """The share of the ten nearest of their kind that the lists of some rows hold."""
+    count = len(rows.packed)
+    asked = np.sort(np.random.default_rng(_SEED).choice(count, min(_CHECKED, count), replace=False))
+    best = best_scores(rows.packed, rows.generated, asked, _NEAREST).kindred
+    slack, found, there = room(rows.packed), 0, 0
+    for row, near in zip(asked, best, strict=True):
+        near = near[near > -np.inf]
+        there += len(near)
+        found += int((lists.scores[row, : len(near)] >= near[-1] - slack).sum()) if len(near) else 0
+    return found / max(1, there)
 
 
 def _width(packed: Packed) -> int:

@@ -13,7 +13,8 @@ from index.errors import SnapshotCorrupt
 from index.neighbourhoods import Neighbourhoods
 from index.packed import Packed
 from index.packed_layout import PackedInfo, array_file, arrays_of
-from index.packed_space import PackedParts, PackedSpace
+from index.packed_parts import PackedParts
+from index.packed_space import PackedSpace
 from index.spaces import SpaceInfo
 from index.vectors import checked_ids
 

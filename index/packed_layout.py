@@ -22,6 +22,7 @@ class PackedInfo:
         clusters: how many the codes are ordered by; 0 where all codes are looked at.
         fresh: rows that came after the directions were fitted.
         neighbours: how the lists were made: by comparing every pair, or among candidates.
+        listed: where among candidates, the share of the ten nearest that the lists of 100 rows hold, 0 to 1.
     """
 
     __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(extra="forbid", strict=True)
@@ -31,6 +32,7 @@ class PackedInfo:
     clusters: Annotated[int, Field(ge=0)]
     fresh: Annotated[int, Field(ge=0)]
     neighbours: Literal["exact", "candidates"]
+    listed: float | None = None
 
 
 def array_file(space: str, array: str) -> str:

@@ -1,64 +1,22 @@
 """Search among packed vectors: a look-up where the answer is known, else candidates by their codes, scored exactly."""
 
-from dataclasses import dataclass
-
 import numpy as np
 from numpy.typing import NDArray
 
-from index.clusters import Clusters
 from index.codes import Codes, coordinates_of
-from index.directions import Directions
 from index.dots import Question, exact_cosines
 from index.errors import DimensionMismatch, NotInIndex
 from index.filtering import EVERYONE, Among, Kind, RowFilter
 from index.flat import MAX_K, Neighbour
-from index.neighbourhoods import Neighbourhoods
-from index.packed import Packed
 from index.packed_layout import PackedInfo
+from index.packed_parts import PackedParts, Tuning
 from index.probing import nearest_places
 from index.reranking import Promises, best_rows, patience_for
 from index.row_numbers import RowNumbers
-from index.spaces import SpaceInfo
 
 ALL_BELOW = 200  # rows that are all scored exactly: 0.4 ms, less than finding candidates among them
-CANDIDATES = 2048  # at most so many, or four times k, are scored: 4 ms
-PROBED = 60_000  # rows whose codes are looked at where there are clusters: 3 ms
+LISTED_ENOUGH = 0.97  # recall@10 of the lists below which a movie is searched for: that takes longer and finds more
 _NONE = np.empty(0, np.int64)
-
-
-@dataclass(frozen=True, slots=True)
-class PackedParts:
-    """What a packed space is made of; arrays may be mapped files.
-
-    Attributes:
-        info: what the space is. movie_ids: int64 (n,), unique, in the order of the rows.
-        generated: uint8 (n,), 1 where the poster is a title card. packed: the vectors, n rows.
-        directions, codes: for the candidates; `codes` in the order of `clusters` where there are any, else of the rows.
-        clusters: None where all codes are looked at. neighbours: of every row, among its own kind.
-        stated: what the manifest says of all this.
-    """
-
-    info: SpaceInfo
-    movie_ids: NDArray[np.int64]
-    generated: NDArray[np.uint8]
-    packed: Packed
-    directions: Directions
-    codes: Codes
-    clusters: Clusters | None
-    neighbours: Neighbourhoods
-    stated: PackedInfo
-
-
-@dataclass(frozen=True, slots=True)
-class Tuning:
-    """How hard is looked: `patience` as in `index.reranking`, `probed` rows where there are clusters, `candidates`.
-
-    Without a patience that of the number of rows is taken.
-    """
-
-    patience: float | None = None
-    probed: int = PROBED
-    candidates: int = CANDIDATES
 
 
 class PackedSpace:
@@ -66,7 +24,8 @@ class PackedSpace:
 
     Immutable, so any number of threads may search at once. Scores are exact cosines of what is stored (`index.dots`):
     equal vectors tie, and ties are ordered by movie_id. Which movies are found is exact for a movie of a space of at
-    most 20,000, with `Among.exact`, and where few may answer; else the recall is measured at publication.
+    most 20,000, with `Among.exact`, and where few may answer; else the recall is measured at publication, and lists of
+    neighbours that hold too few of them are not looked up.
 
     Raises:
         DimensionMismatch: the parts do not fit together.
@@ -83,6 +42,8 @@ class PackedSpace:
         self._tuning = tuning or Tuning()
         patience = self._tuning.patience
         self._patience = patience_for(parts.info.count) if patience is None else patience
+        listed = parts.stated.listed
+        self._look_up = parts.stated.neighbours == "exact" or (listed is not None and listed >= LISTED_ENOUGH)
         self._rows = RowNumbers(parts.movie_ids)
         self._filter = RowFilter(parts.info.count, parts.info.name, parts.generated)
         cards = int(np.count_nonzero(parts.generated))
@@ -174,7 +135,7 @@ class PackedSpace:
         kind = own if kind == "same" else kind
         k = _asked(k, debias)
         left_out = np.append(self._excluded(among), row)
-        if kind == own and not among.exact:
+        if kind == own and self._look_up and not among.exact:
             known = self._looked_up(row, k, self._mask(kind, among), left_out)
             if known is not None:
                 return known

@@ -1,14 +1,14 @@
 """Verification of a packed space: every number is where it must be, and answers agree with brute force."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from index.brute_force import best_scores
 from index.dots import Question, exact_cosines
 from index.errors import SnapshotCorrupt
-from index.gram import products, room
+from index.gram import room
 from index.machine import compiled, ones_in
 from index.packed import WORD, Packed, lengths_of
 from index.packed_layout import array_file
@@ -16,7 +16,6 @@ from index.packed_space import PackedSpace
 
 N_QUERIES, K = 200, 10
 SELF_SCORE = 0.999
-_BLOCK = 50_000  # rows compared at once with all questions: 40 MB of products
 _INFINITE = 0x7C00  # the bits of infinity in float16
 
 
@@ -34,7 +33,9 @@ def verify_packed(folder: Path, space: PackedSpace, draw: np.random.Generator) -
     asked = np.sort(draw.choice(len(space), min(N_QUERIES, len(space)), replace=False)).astype(np.int64)
     found = wanted = 0
     slack = room(space.parts.packed)
-    for row, (best, kindred) in zip(asked.tolist(), _brute_force(space, asked), strict=True):
+    scores = best_scores(space.parts.packed, space.parts.generated, asked, K)
+    for row, best, kindred in zip(asked.tolist(), scores.everybody, scores.kindred, strict=True):
+        best, kindred = best[best > -np.inf], kindred[kindred > -np.inf]
         movie_id = int(space.movie_ids[row])
         free = space.search_vector(space.vector(movie_id), K)
         if free[0].score < SELF_SCORE:
@@ -60,29 +61,6 @@ def _demand_scores(folder: Path, space: PackedSpace, row: int) -> None:
     if not np.array_equal(exact, scores[there]):
         path = folder / array_file(space.info.name, "neighbour_scores")
         raise SnapshotCorrupt(path, f"row {row} has other scores with its neighbours")
-
-
-def _brute_force(
-    space: PackedSpace, asked: NDArray[np.int64]
-) -> Iterator[tuple[NDArray[np.float32], NDArray[np.float32]]]:
-    """Of each question the K best scores among all rows, and among the others of its kind; descending."""
-    packed, generated = space.parts.packed, space.parts.generated
-    everyone = np.empty((len(asked), 0), np.float32)
-    kindred = everyone
-    for start in range(0, len(packed), _BLOCK):
-        rows = np.arange(start, min(start + _BLOCK, len(packed)))
-        block = products(packed, rows, asked).T
-        everyone = _best(everyone, block)
-        other = generated[rows][None] != generated[asked][:, None]
-        own = rows[None] == asked[:, None]
-        kindred = _best(kindred, np.where(other | own, -np.inf, block).astype(np.float32))
-    for best, near in zip(everyone, kindred, strict=True):
-        yield best, near[near > -np.inf]
-
-
-def _best(before: NDArray[np.float32], block: NDArray[np.float32]) -> NDArray[np.float32]:
-    together = np.concatenate([before, block], axis=1)
-    return -np.sort(-together, axis=1)[:, :K]
 
 
 def _demand_rows(folder: Path, space: PackedSpace) -> None:

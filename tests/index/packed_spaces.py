@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 from index.arranging import arrange
 from index.flat import Neighbour
 from index.packed import Packed, pack_records
-from index.packed_space import PackedParts, PackedSpace
+from index.packed_parts import PackedParts
+from index.packed_space import PackedSpace
 from index.records import decode_record, encode_record
 from index.spaces import SpaceInfo
 

@@ -5,7 +5,7 @@ from index import arranging
 from index.contents import SnapshotContents
 from index.filtering import Among
 from index.live import LiveSnapshot
-from index.packed_space import Tuning
+from index.packed_parts import Tuning
 from index.publishing import publish
 from tests.index.packed_spaces import Oracle, agree, posters
 from tests.index.test_packed_publishing import contents

@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 
 from index.errors import DimensionMismatch, NotFinite, NotInIndex, ZeroVector
 from index.filtering import Among
-from index.packed_space import ALL_BELOW, Tuning
+from index.packed_parts import Tuning
+from index.packed_space import ALL_BELOW
 from tests.index.packed_spaces import DIMENSION, Oracle, agree, posters, space_of
 
 COUNT = 500
