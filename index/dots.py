@@ -43,10 +43,9 @@ class Question:
         """
         if vector.shape != (packed.dimension,):
             raise DimensionMismatch(packed.dimension, vector.shape, "question to packed vectors")
-        padded = np.zeros(WORD * words_of(packed.dimension), np.float32)
-        padded[: packed.dimension] = vector
-        bits = np.zeros(len(padded) // WORD, np.uint64)
-        positions = np.empty(len(padded), np.int64)
+        padded = _padded(vector)
+        bits = np.empty(len(padded) // WORD, np.uint64)
+        positions = np.empty(len(padded) + 1, np.int64)
         count, norm = _look_through(padded, bits, positions)
         if not MIN_NORM < norm < MAX_NORM:
             checked(vector)  # says what is wrong with it
@@ -89,6 +88,15 @@ def cosines_of_pairs(packed: Packed, left: NDArray[np.int64], right: NDArray[np.
     return out
 
 
+def _padded(vector: NDArray[np.float32]) -> NDArray[np.float32]:
+    """The vector in whole words; itself where it is already."""
+    if vector.dtype == np.float32 and len(vector) % WORD == 0:
+        return np.ascontiguousarray(vector)
+    padded = np.zeros(WORD * words_of(len(vector)), np.float32)
+    padded[: len(vector)] = vector
+    return padded
+
+
 def _cosines(
     question: Question,
     rows: NDArray[np.int64],
@@ -107,18 +115,18 @@ def _cosines(
 @compiled
 def _look_through(
     vector: NDArray[np.float32], bits: NDArray[np.uint64], positions: NDArray[np.int64]
-) -> tuple[int, float]:
-    count = 0
+) -> tuple[np.int64, float]:
+    count = np.int64(0)
     total = 0.0
     for w in range(len(bits)):
         word = np.uint64(0)
         for b in range(64):
             value = vector[w * 64 + b]
-            if value != 0:
-                word |= np.uint64(1) << np.uint64(b)
-                positions[count] = w * 64 + b
-                count += 1
-                total += np.float64(value) * np.float64(value)
+            there = np.uint64(value != 0)  # no branch: where a poster's zeros lie nobody can guess
+            word |= there << np.uint64(b)
+            positions[count] = w * 64 + b
+            count += np.int64(there)
+            total += np.float64(value) * np.float64(value)
         bits[w] = word
     return count, np.sqrt(total)
 

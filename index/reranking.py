@@ -43,11 +43,15 @@ class Promises:
 
     def first(self, count: int) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
         """The rows of the `count` greatest promises, int64, and these, falling; fewer where fewer may answer."""
-        behind = max(0, len(self.values) - count)
-        best = np.argpartition(self.values, behind)[behind:] if behind else np.arange(len(self.values))
-        best = best[np.argsort(-self.values[best], kind="stable")]
-        best = best[self.values[best] > -np.inf]
-        return (best if self.rows is None else self.rows[best]), self.values[best]
+        values = self.values
+        behind = max(0, len(values) - count)
+        best = np.argpartition(values, behind)[behind:] if behind else np.arange(len(values))
+        promised = values[best]
+        order = np.argsort(-promised)
+        best, promised = best[order], promised[order]
+        if promised[-1] == -np.inf:
+            best, promised = best[promised > -np.inf], promised[promised > -np.inf]
+        return (best if self.rows is None else self.rows[best]), promised
 
 
 def best_rows(
