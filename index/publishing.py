@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from index.apart import Verifier
 from index.attachments import Arrays, array_info, attached_file
 from index.contents import PackedContents, SnapshotContents, SpaceContents, checked_contents, npy_bytes
 from index.durable import (
@@ -34,7 +35,6 @@ from index.pruning import prune, remove_leftovers, remove_version
 from index.reporting import Progress
 from index.spaces import SpaceInfo, SpaceName
 from index.trust import vouch
-from index.verification import verify_apart
 from index.versions import served_generation, served_packed
 
 ROOM = 2.2  # times the snapshot's size that must be free: the snapshot itself, and as much again for everything else
@@ -82,7 +82,8 @@ def publish(root: Path, contents: SnapshotContents, progress: Progress | None = 
         generation = next_generation(root)
         draft = _Draft(root, generation, temporary_folder(root, generation, os.getpid()))
         try:
-            manifest = _make(draft, spaces, contents, report)
+            with Verifier(draft.folder) as verifier:
+                manifest = _make(draft, spaces, contents, verifier, report)
         except BaseException as err:
             _undo(draft)
             if isinstance(err, OSError) and err.errno in (errno.ENOSPC, errno.EDQUOT):
@@ -98,7 +99,11 @@ def next_generation(root: Path) -> int:
 
 
 def _make(
-    draft: _Draft, spaces: list[SpaceContents | PackedContents], contents: SnapshotContents, report: Progress
+    draft: _Draft,
+    spaces: list[SpaceContents | PackedContents],
+    contents: SnapshotContents,
+    verifier: Verifier,
+    report: Progress,
 ) -> Manifest:
     make_folder(draft.folder)
     files: dict[str, FileDigest] = {}
@@ -116,7 +121,7 @@ def _make(
     manifest = new_manifest(draft.generation, datetime.now(UTC), infos, files, contents.source, packed)
     manifest = _attach(draft.folder, manifest, contents.attached)
     report("verify", 0, 1)
-    manifest = manifest.model_copy(update={"recall": verify_apart(draft.folder, manifest)})
+    manifest = manifest.model_copy(update={"recall": verifier.verify(manifest)})
     report("publish", 0, 1)
     content = manifest.to_bytes()
     write_durably(draft.folder / MANIFEST, [content])

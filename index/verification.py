@@ -6,7 +6,6 @@ line on the standard output.
 """
 
 import json
-import subprocess
 import sys
 from pathlib import Path
 
@@ -18,7 +17,7 @@ from index.flat import FlatSpace
 from index.flat_files import open_flat, stored_rows
 from index.manifest import MANIFEST, Manifest, index_file, parse_manifest, read_manifest
 from index.packed_space import PackedSpace
-from index.packed_verification import verify_packed
+from index.packed_verification import verify_packed, warm_up
 from index.snapshot import Snapshot
 from index.spaces import SpaceInfo, SpaceName
 
@@ -26,42 +25,6 @@ N_QUERIES, K = 20, 10
 N_SELF, SELF_SCORE = 100, 0.999
 TOLERANCE = 1e-5  # of the largest score: both sums are rounded to float32
 _BLOCK_FLOATS = 1 << 24  # 64 MB of float32 at once
-_SLOWEST = 10 * 2**20  # bytes per second that a slow disk still reads
-_START_S = 120.0
-
-
-def verify_apart(folder: Path, manifest: Manifest | None = None) -> dict[SpaceName, float]:
-    """Verifies a version in a new process: Celery's children may not use multiprocessing, and FAISS may not be forked.
-
-    Returns:
-        The recall@10 of each space against brute force, 0 to 1, as measured there.
-
-    Args:
-        folder: of the version. manifest: what it must be, by default the folder's own.
-
-    Raises:
-        SnapshotCorrupt: it is not what it must be, or its verification died or did not end.
-    """
-    command = [sys.executable, "-m", "index.verification", str(folder.absolute()), *(["-"] if manifest else [])]
-    stated = manifest or read_manifest(folder)[0]
-    timeout_s = _START_S + stated.size_bytes / _SLOWEST
-    try:
-        done = subprocess.run(  # noqa: S603 - our own module, by our own interpreter
-            command,
-            input=manifest.to_bytes() if manifest else b"",
-            capture_output=True,
-            timeout=timeout_s,
-            cwd=Path(__file__).parents[1],  # where `index` is found, installed or not
-            check=False,
-        )
-    except subprocess.TimeoutExpired as err:
-        raise SnapshotCorrupt(folder, f"its verification did not end in {timeout_s:.0f} s") from err
-    if done.returncode != 0:
-        lines = (done.stdout or done.stderr).decode(errors="replace").strip().splitlines()
-        why = lines[-1] if lines else f"its verification died with code {done.returncode}"
-        raise SnapshotCorrupt(folder, f"verification: {why}")
-    measured: dict[SpaceName, float] = json.loads(done.stdout)
-    return measured
 
 
 def verify(folder: Path, manifest: Manifest) -> dict[SpaceName, float]:
@@ -135,6 +98,7 @@ def main(arguments: list[str]) -> int:
     folder = Path(arguments[0])
     try:
         if arguments[1:]:
+            warm_up()
             manifest = parse_manifest(sys.stdin.buffer.read(), folder / MANIFEST)
         else:
             manifest = read_manifest(folder)[0]

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
+from index.apart import verify_apart
 from index.durable import fsync_folder
 from index.errors import NoSuchSnapshot, SnapshotCorrupt, SnapshotError, VectorIndexError
 from index.layout import Current, generations, move_current, read_current, version_folder
@@ -14,7 +15,6 @@ from index.packed_files import open_packed
 from index.packed_space import PackedSpace
 from index.spaces import SpaceInfo, SpaceName
 from index.trust import demand_files
-from index.verification import verify_apart
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,7 @@
 """Rebuilding: the newest model and all embedded vectors become one published snapshot."""
 
 from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -58,13 +59,20 @@ def _poster_space(catalog: Catalog, fingerprints: Mapping[str, int]) -> PackedCo
 
 
 def _runs(catalog: Catalog, fingerprint: str) -> Iterator[Run]:
-    """The records as they are stored, read once: a poster that comes or goes meanwhile is the next snapshot's."""
-    for run in catalog.posters.vectors(fingerprint):
-        yield Run(
-            movie_ids=np.array([stored.movie_id for stored in run], np.int64),
-            generated=np.array([stored.generated for stored in run], np.uint8),
-            records=[stored.record for stored in run],
-        )
+    """The records as they are stored, read once: a poster that comes or goes meanwhile is the next snapshot's.
+
+    The next run is read while the caller works on one.
+    """
+    stored = iter(catalog.posters.vectors(fingerprint))
+    with ThreadPoolExecutor(1, thread_name_prefix="read") as reader:
+        waiting = reader.submit(next, stored, None)
+        while (run := waiting.result()) is not None:
+            waiting = reader.submit(next, stored, None)
+            yield Run(
+                movie_ids=np.array([vector.movie_id for vector in run], np.int64),
+                generated=np.array([vector.generated for vector in run], np.uint8),
+                records=[vector.record for vector in run],
+            )
 
 
 def _rating_space(catalog: Catalog, name: str, model: FactorModel) -> SpaceContents | None:

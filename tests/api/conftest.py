@@ -24,9 +24,9 @@ from index import publishing
 from index.contents import SnapshotContents, SpaceContents
 from index.live import LiveSnapshot
 from index.manifest import Manifest
-from index.verification import verify
 from ratings.folding import ItemSide
 from tests.api.place import Place
+from tests.verifier_here import VerifierHere
 
 TOKEN = "an-admin-token-for-tests-of-32-bytes-or-more"
 DIMENSION, FACTORS = 48, 6
@@ -181,7 +181,7 @@ def publish(
     monkeypatch: pytest.MonkeyPatch,
 ) -> Callable[..., Manifest]:
     """Publishes the toy vectors as the next snapshot, and has the app serve it."""
-    monkeypatch.setattr(publishing, "verify_apart", verify)  # in this process: no interpreter to start
+    monkeypatch.setattr(publishing, "Verifier", VerifierHere)
 
     def make(posters: bool = True, ratings: bool = True, predictions: bool = True) -> Manifest:
         ids = np.array(sorted(poster_rows), np.int64)
@@ -223,7 +223,7 @@ def packed() -> bool:
 @pytest.fixture
 def place(database_url: str, tmp_path: Path, packed: bool, monkeypatch: pytest.MonkeyPatch) -> Iterator[Place]:
     """Movies 1 to 12 embedded, 13 and 14 waiting; nothing published."""
-    monkeypatch.setattr(publishing, "verify_apart", verify)  # in this process: no interpreter to start
+    monkeypatch.setattr(publishing, "Verifier", VerifierHere)
     catalog = Catalog.open(database_url, tmp_path / "data")
     made = Place(catalog, tmp_path / "index", packed)
     made.add(*range(1, 15))

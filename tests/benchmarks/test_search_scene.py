@@ -12,7 +12,7 @@ from benchmarks.search_scene import Phases, Runs, Scene, scene
 from index import publishing
 from index.packed import Packed, pack_records
 from index.records import encode_record
-from index.verification import verify
+from tests.verifier_here import VerifierHere
 
 DIMENSION, ROWS = 300, 60
 
@@ -25,7 +25,7 @@ def rows(n: int, seed: int) -> Packed:
 
 @pytest.fixture
 def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Scene]:
-    monkeypatch.setattr(publishing, "verify_apart", verify)  # in this process: no interpreter to start
+    monkeypatch.setattr(publishing, "Verifier", VerifierHere)
     with scene(tmp_path, rows(ROWS, 1)) as made:
         yield made
 

@@ -21,8 +21,8 @@ from config.settings import Settings
 from index import publishing
 from index.contents import SnapshotContents, SpaceContents
 from index.errors import IndexNotReady
-from index.verification import verify
 from ratings.folding import ItemSide
+from tests.verifier_here import VerifierHere
 
 IDS = np.arange(1, 7, dtype=np.int64)
 TITLES = ["Toy Story", "Toy Story 2", "A Bug's Life", "Heat", "Ronin", "E = mc2"]
@@ -45,7 +45,7 @@ def catalog(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Catalog
 
 @pytest.fixture
 def published(catalog: Catalog, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Catalog:
-    monkeypatch.setattr(publishing, "verify_apart", verify)  # in this process: no interpreter to start
+    monkeypatch.setattr(publishing, "Verifier", VerifierHere)
     side = ItemSide(IDS, np.zeros(6, np.float32), VECTORS, 3.0, (0.5, 5.0), 0.02, 5.0)
     space = SpaceContents("ratings", 2, "inner_product", "toy", IDS, [VECTORS])
     n_ratings = np.array([30, 30, 30, 30, 10, 30], np.int64)

@@ -16,7 +16,7 @@ from cli.main import cli
 from config.settings import Settings
 from index import publishing
 from index.contents import SnapshotContents, SpaceContents
-from index.verification import verify
+from tests.verifier_here import VerifierHere
 
 IDS = np.arange(1, 9, dtype=np.int64)
 
@@ -25,7 +25,7 @@ IDS = np.arange(1, 9, dtype=np.int64)
 def published(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Movies 1 to 8 of 1991 to 1998 in a line: the nearer the ids, the nearer they are; odd ones are comedies."""
     monkeypatch.setenv("POSTERITY_DATA_DIR", str(tmp_path))
-    monkeypatch.setattr(publishing, "verify_apart", verify)  # in this process: no interpreter to start
+    monkeypatch.setattr(publishing, "Verifier", VerifierHere)
     made = Settings(data_dir=tmp_path)
     catalog = Catalog.open(made.catalog_url, tmp_path)
     new = [NewMovie(f"Movie {i}", i, 1990 + i, ("Comedy",) if i % 2 else ("Drama",)) for i in range(1, 9)]

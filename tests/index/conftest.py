@@ -16,7 +16,7 @@ from index.contents import SnapshotContents, SpaceContents
 from index.flat import FlatSpace
 from index.spaces import Metric, SpaceInfo, SpaceName
 from index.vectors import unit_rows
-from index.verification import verify
+from tests.verifier_here import VerifierHere
 
 POSTERS, RATED, DIMENSION, FACTORS = 40, 30, 96, 8
 
@@ -71,7 +71,7 @@ def flat_space() -> Callable[..., FlatSpace]:
 @pytest.fixture
 def verified_here(monkeypatch: pytest.MonkeyPatch) -> None:
     """Verifies in this process: tests that publish many times do not start as many interpreters."""
-    monkeypatch.setattr(publishing, "verify_apart", verify)
+    monkeypatch.setattr(publishing, "Verifier", VerifierHere)
 
 
 @pytest.fixture

@@ -1,13 +1,14 @@
 import numpy as np
 import pytest
 
+from index.apart import verify_apart
 from index.contents import SnapshotContents
 from index.durable import digest_of
 from index.errors import SnapshotCorrupt
 from index.flat import FlatSpace, Neighbour
 from index.manifest import read_manifest
 from index.publishing import publish
-from index.verification import main, verify, verify_apart
+from index.verification import main, verify
 
 
 @pytest.fixture
@@ -19,13 +20,13 @@ def folder(tmp_path, contents, request):
 
 def test_a_good_version_passes_here_and_in_its_own_process(folder):
     verify(folder, read_manifest(folder)[0])
-    verify_apart(folder)
+    verify_apart(folder, read_manifest(folder)[0])
 
 
 def test_a_damaged_version_fails_in_its_own_process_with_the_file_named(folder, overwrite):
     overwrite(folder / "ratings.faiss", bytes((folder / "ratings.faiss").stat().st_size))
     with pytest.raises(SnapshotCorrupt, match=r"ratings\.faiss.*sha256") as raised:
-        verify_apart(folder)
+        verify_apart(folder, read_manifest(folder)[0])
     assert "\n" not in str(raised.value)
 
 
@@ -33,7 +34,7 @@ def test_attached_arrays_are_verified_in_the_process_of_its_own(tmp_path, conten
     attached = {"prediction": {"about": np.ones(5)}}
     publish(tmp_path, SnapshotContents(contents().spaces, {}, attached))
     folder = tmp_path / "v00000001"
-    assert verify_apart(folder) == {"poster": 1.0, "ratings": 1.0}
+    assert verify_apart(folder, read_manifest(folder)[0]) == {"poster": 1.0, "ratings": 1.0}
     path = folder / "prediction.about.npy"
     overwrite(path, path.read_bytes()[:-8] + np.array(np.nan).tobytes())
     manifest = read_manifest(folder)[0]

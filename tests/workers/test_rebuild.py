@@ -14,8 +14,8 @@ from catalog.work import Embedded
 from index import publishing
 from index.live import LiveSnapshot
 from index.records import encode_record
-from index.verification import verify
 from ratings.model import FactorModel
+from tests.verifier_here import VerifierHere
 from workers import rebuild as rebuilding
 from workers.rebuild import DIMENSION, rebuild
 
@@ -23,7 +23,7 @@ from workers.rebuild import DIMENSION, rebuild
 @pytest.fixture
 def stocked(queued: Callable[[int], Catalog], monkeypatch: pytest.MonkeyPatch) -> Catalog:
     """Movies 1..4, embedded with vectors that are all different."""
-    monkeypatch.setattr(publishing, "verify_apart", verify)  # in this process: no interpreter to start
+    monkeypatch.setattr(publishing, "Verifier", VerifierHere)
     catalog = queued(4)
     files = [PosterFile(i, f"{i:064d}", "image/jpeg", 9, 9, 9, "folder", "x", False, None, 1.0) for i in range(1, 5)]
     catalog.work.fetched(catalog.work.claim(Kind.FETCH, 9, 60), files)
