@@ -11,6 +11,7 @@ from cli.interrupts import heard_interrupts
 from cli.progress import Bar
 from cli.session import Session, session
 from workers.building import run_job
+from workers.priority import step_behind
 from workers.runtime import works
 
 
@@ -28,6 +29,7 @@ def train_command(as_json: bool) -> None:
 
     Example: posterity train && posterity rebuild
     """
+    step_behind()
     with session() as opened, heard_interrupts():
         job = run_here(opened, "train")
     click.echo(json.dumps(job.result) if as_json else f"{train_summary(job.result)}\nnext: posterity rebuild")
@@ -40,6 +42,7 @@ def rebuild_command(as_json: bool) -> None:
 
     Example: posterity rebuild
     """
+    step_behind()
     with session() as opened:
         job = run_here(opened, "rebuild")
     click.echo(json.dumps(job.result) if as_json else rebuild_summary(job.result))

@@ -14,6 +14,7 @@ from urllib.parse import unquote
 
 from pydantic import SecretStr
 
+from config.later import Later
 from config.settings import Settings
 
 ROOMS = ("api", "catalog", "cli", "index", "posters", "ratings", "workers")
@@ -124,6 +125,16 @@ class Lines(logging.Handler):
             self.handleError(record)
 
 
+class _Requests(Later):
+    """The lines of requests, with what the context said when they were logged."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Takes a line in."""
+        for name, value in _context.get().items():
+            vars(record).setdefault(name, value)
+        super().emit(record)
+
+
 def formatter(settings: Settings, **always: Any) -> Redacting:
     """The form of every line of a process; `always` are fields that stand in each JSON line."""
     secrets = secret_values(settings)
@@ -135,6 +146,8 @@ def configure(settings: Settings, quiet: bool = False, **always: Any) -> None:
     handler = Lines(sys.stderr)
     handler.setFormatter(formatter(settings, **always))
     logging.basicConfig(level=logging.WARNING, handlers=[handler])
+    requests = logging.getLogger(ACCESS)
+    requests.handlers, requests.propagate = [_Requests(handler)], False
     for room in ROOMS:
         logging.getLogger(room).setLevel(_level(settings, quiet))
     # People who watch a terminal see what goes wrong; collectors count requests.

@@ -14,9 +14,8 @@ from catalog.catalog import Catalog
 from catalog.entries import Kind
 from config.settings import Settings
 from workers.app import TASKS_MODULE, create_celery
+from workers.priority import step_behind
 from workers.sweeper import Sweeper, SweepOptions
-
-BEHIND_THE_API = 5  # steps of priority below the API on the same machine: a rebuild must not be felt in its answers
 
 
 def run_worker(settings: Settings, kinds: Sequence[Kind], concurrency: int = 1) -> int:
@@ -29,8 +28,8 @@ def run_worker(settings: Settings, kinds: Sequence[Kind], concurrency: int = 1) 
         PosterError: a poster source or the weights cannot be used. CatalogError: the database cannot.
     """
     _demand_usable(settings, kinds)
-    if settings.embedded and hasattr(os, "nice"):
-        os.nice(BEHIND_THE_API)
+    if settings.embedded or Kind.BUILD in kinds:
+        step_behind()
     Catalog.open(settings.catalog_url, settings.data_dir).close()  # the schema is brought up to date once, here
     # Celery warns root because of pickle, which is switched off here; containers run as they run.
     warnings.filterwarnings("ignore", category=SecurityWarning)
