@@ -11,6 +11,7 @@ from api.counting import PosterCounts
 from api.following import Follower, View
 from api.histories import Histories
 from catalog.catalog import Catalog
+from index.errors import IndexNotReady
 from index.live import LiveSnapshot
 from index.snapshot import Snapshot
 from workers.enqueue import Bell
@@ -87,12 +88,17 @@ def snapshot() -> Snapshot:
     if view().snapshot is None:
         services().live.get()  # published since this request began, or an error that says why there is none
         renew_view()
-    return cast(Snapshot, view().snapshot)
+    found = view().snapshot
+    if found is None:
+        raise IndexNotReady(services().index_dir, "it was published a moment ago: ask again")
+    return found
 
 
 def renew_view() -> None:
     """This request sees from now on what is there now: its headers must name it, too."""
-    g.view = services().follower.view()
+    follower = services().follower
+    follower.notice()  # waits for whoever looks at this moment: what they find is what this request wants
+    g.view = follower.view()
 
 
 def _take_view() -> None:

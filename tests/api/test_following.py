@@ -213,3 +213,12 @@ def test_a_look_that_fails_does_not_end_the_following(
     place.embed(13)
     until(lambda: 13 in near(follower, 3))
     assert "what changed could not be followed" in caplog.text
+
+
+def test_nobody_waits_for_the_thread_that_looks(place: Place, follower: Follower, live: LiveSnapshot) -> None:
+    before = follower.view()
+    place.rebuild()
+    live.refresh()  # a new snapshot is there, and the thread is about to take it up
+    with follower._looking:
+        assert follower.view() is before
+    assert follower.view().snapshot is live.current
