@@ -81,13 +81,17 @@ def curve_rows(point: Point) -> list[Row]:
     """Time against recall at one size, by how many codes are looked at and how many candidates are scored."""
     return [
         Row(
-            f"{point['size']:,}: {step['probed']:,} codes looked at, patience {step['patience']:g}",
+            f"{point['size']:,}: {step['probed']:,} codes looked at, {_patience(step)}",
             f"p50 {step['p50_ms']:.2f} ms, p99 {step['p99_ms']:.2f} ms, recall@10 {step['recall']:.4f}",
             "",
             None,
         )
         for step in point["curve"]
     ]
+
+
+def _patience(step: Point) -> str:
+    return "patience of this size" if step["patience"] is None else f"patience {step['patience']:g}"
 
 
 def points(sizes: list[int], real: RealPosters, given: argparse.Namespace) -> list[Point]:
