@@ -91,20 +91,23 @@ def similar_movies(seen: Seen, catalog: Catalog, question: Question) -> list[Sim
     return [similar_movie(movie, question.by, score) for movie, score in neighbours(seen, catalog, question, look)]
 
 
-def neighbours(seen: Seen, catalog: Catalog, question: Question, look: Look[T]) -> list[tuple[T, float]]:
+def neighbours(seen: Seen, catalog: Catalog | None, question: Question, look: Look[T]) -> list[tuple[T, float]]:
     """The most similar movies of this moment, best first: what is known about each, and its score.
 
-    The catalog is only asked where there is no answer, for the reason. A movie that nothing is known about has left the
-    catalog since the snapshot was made: the next one takes its place. Only where most of the 400 nearest have left, or
-    do not match the filters, may there be fewer than `k`.
+    The catalog is only asked where there is no answer, for the reason; None where nobody wants to know it. A movie that
+    nothing is known about has left the catalog since the snapshot was made: the next one takes its place. Only where
+    most of the 400 nearest have left, or do not match the filters, may there be fewer than `k`.
 
     Raises:
         UnknownMovie: there is no such movie.
         NotEmbedded, NotRated, NotPublished: the snapshot does not hold the movie, and why.
+        NotInIndex, NoSuchSpace: the same without a catalog.
     """
     try:
         return _known_neighbours(seen, question, look)
     except (NotInIndex, NoSuchSpace) as err:
+        if catalog is None:
+            raise
         movie = catalog.movies.get(question.movie_id)
         raise _why_not(catalog, movie, question.by, seen.snapshot.generation) from err
 

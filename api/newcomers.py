@@ -97,8 +97,8 @@ class Newcomers:
         info = snapshot.manifest.spaces.get("poster")
         self._fingerprint = None if info is None else info.fingerprint
         self._dimension = 0 if info is None else info.dimension
-        self._since = _embedded_until(snapshot) - OVERLAP_S
-        self._in_doubt_until = snapshot.manifest.created_at.timestamp() + OVERLAP_S
+        self._read_at = _embedded_until(snapshot)
+        self._in_doubt_until = max(self._read_at, snapshot.manifest.created_at.timestamp()) + OVERLAP_S
         self._seen: frozenset[Stamp] = frozenset()
         self._rows = together([], self._dimension)
         self._asked = self._warned = False
@@ -141,11 +141,12 @@ class Newcomers:
         """Vectors that were stored since the last look, the newest of them."""
         if self._fingerprint is None:
             return []  # a snapshot without posters: there is nothing to search along with
-        changes, began = self._catalog.changes, time.time()
-        stamps = changes.embedded_since(self._since, self._fingerprint, MOST_BESIDE + 1)
+        changes, now = self._catalog.changes, time.time()
+        low = min(self._read_at, now) - OVERLAP_S  # a clock that was set back stamps what is new with old times
+        stamps = changes.embedded_since(low, self._fingerprint, MOST_BESIDE + 1)
         new = [stamp[0] for stamp in stamps if stamp not in self._seen]
         vectors = [vector for run in changes.vectors(new, self._fingerprint) for vector in run]
-        self._seen, self._since = frozenset(stamps), max(self._since, began - OVERLAP_S)
+        self._seen, self._read_at = frozenset(stamps), now
         return vectors
 
     def _keep(self, arrived: Sequence[EmbeddedVector]) -> bool:

@@ -29,6 +29,7 @@ from catalog.errors import CatalogError
 from index.errors import IndexNotReady, VectorIndexError
 
 PATH = "/similar"
+MOST_HOST = 63  # characters of one label of a name (RFC 1035, 2.3.4)
 EXPECTED = (ValueError, InvalidRequest, CatalogError, VectorIndexError, Refusal)  # what Flask's handlers know
 
 log = logging.getLogger(__name__)
@@ -74,8 +75,10 @@ class Quick:
     def _is_usual(self, environ: WSGIEnvironment) -> bool:
         if environ["REQUEST_METHOD"] != "GET" or "HTTP_IF_NONE_MATCH" in environ:
             return False
-        hosts = self._app.config["TRUSTED_HOSTS"]
-        return hosts is None or host_is_trusted(environ.get("HTTP_HOST", ""), hosts)
+        host, hosts = environ.get("HTTP_HOST", ""), self._app.config["TRUSTED_HOSTS"]
+        if len(host) > MOST_HOST or host.startswith(".") or ".." in host:
+            return False  # perhaps no name that there can be: Flask refuses those
+        return hosts is None or host_is_trusted(host, hosts)
 
     def _answer(self, query: str) -> Answer:
         here = self._services
@@ -93,7 +96,8 @@ class Quick:
         if snapshot is None:
             raise IndexNotReady(self._services.index_dir, "none was published yet")
         asked = SimilarQuery.model_validate(plain_parameters(query))
-        body = similar_body(asked, Seen(snapshot, view.shelf), self._services.catalog, self._writer)
+        # Why there is no answer is Flask's to find out: a database that is away must not be waited for twice.
+        body = similar_body(asked, Seen(snapshot, view.shelf), None, self._writer)
         headers = [
             *headers_of(body),
             ("Content-Length", str(len(body))),

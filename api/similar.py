@@ -115,7 +115,7 @@ def similar(query: SimilarQuery) -> Response:
     return kept_answer(similar_body(query, Seen(snapshot(), view().shelf), catalog(), writer_of(current_app)))
 
 
-def similar_body(query: SimilarQuery, seen: Seen, catalog: Catalog, writer: Writer) -> bytes:
+def similar_body(query: SimilarQuery, seen: Seen, catalog: Catalog | None, writer: Writer) -> bytes:
     """The answer as JSON, in the order of `SimilarAnswer`.
 
     Raises:
