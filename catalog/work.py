@@ -20,6 +20,7 @@ from catalog.entries import MAX_ATTEMPTS, Claim, Kind, PosterFile, Reason, State
 from catalog.misses import remember
 from catalog.queueing import PosterQueue
 from catalog.schema import movies, poster_files, poster_vectors, poster_work
+from faults.points import reached
 
 Misses = Mapping[str, str]  # source name -> what it said when it had no poster
 MOVIE_ID = attrgetter("movie_id")
@@ -107,6 +108,7 @@ class PosterWork(PosterQueue):
             if kept:
                 connection.execute(delete(poster_files).where(poster_files.c.movie_id.in_(ours)))
                 connection.execute(insert(poster_files), kept)
+            reached("fetch.recording")
         return ours
 
     def embedded(self, claim: Claim, vectors: Sequence[Embedded]) -> set[int]:
@@ -119,6 +121,7 @@ class PosterWork(PosterQueue):
             if kept:
                 connection.execute(delete(poster_vectors).where(poster_vectors.c.movie_id.in_(ours)))
                 connection.execute(insert(poster_vectors), kept)
+            reached("embed.storing")
         return ours
 
     def failed(self, claim: Claim, failures: Iterable[Failure]) -> set[int]:

@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from faults.points import reached
 from index.apart import Verifier
 from index.attachments import Arrays, array_info, attached_file
 from index.contents import PackedContents, SnapshotContents, SpaceContents, checked_contents, npy_bytes
@@ -127,8 +128,10 @@ def _make(
     write_durably(draft.folder / MANIFEST, [content])
     fsync_folder(draft.folder)
     rename_durably(draft.folder, version_folder(draft.root, draft.generation))
+    reached("publish.renamed")
     vouch(version_folder(draft.root, draft.generation), manifest)
     move_current(draft.root, Current(draft.generation, hashlib.sha256(content).hexdigest()))
+    reached("publish.moved")
     report("publish", 1, 1)
     return manifest
 

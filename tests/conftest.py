@@ -10,6 +10,8 @@ from catalog.database import Database
 from catalog.upgrading import upgrade
 from tests.postgres import Postgres, programs, start
 
+pytest_plugins = ["tests.plan"]
+
 
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[Postgres]:

@@ -12,6 +12,7 @@ from catalog.catalog import Catalog
 from catalog.entries import Job, Reason
 from catalog.errors import CatalogError, LeaseLost
 from config.logs import log_context
+from faults.points import reached
 from index.errors import VectorIndexError
 from ratings.errors import RatingsError
 from workers.reporting import Report
@@ -39,6 +40,7 @@ def build_due(catalog: Catalog, works: dict[str, Work], lease_s: float) -> bool:
     job = catalog.jobs.claim(lease_s)
     if job is None:
         return False
+    reached("build.claimed")
     with log_context(job_id=job.job_id, request_id=job.request_id):
         log.info("%s begins, attempt %d", job.kind, job.attempt)
         done = run_job(catalog, job, works[job.kind], lease_s)

@@ -9,6 +9,7 @@ from functools import partial
 
 from catalog.catalog import Catalog
 from catalog.entries import Kind
+from faults.points import reached
 from posters.encoder import Encoder
 from workers.encoding import encode, store
 from workers.preparing import PosterBatch, prepare
@@ -72,6 +73,7 @@ class Embedder:
                 Kind.EMBED, self._limits.batch, self._limits.lease_s, in_company=bool(self._in_hand)
             )
             if claim.movie_ids:
+                reached("embed.claimed")
                 self._start(PosterBatch(claim, before=tuple(self._in_hand.values())))
             return len(claim.movie_ids)
 
@@ -121,6 +123,7 @@ class Embedder:
     def _prepare(self, batch: PosterBatch) -> None:
         if not self._closing.is_set():
             prepare(self._catalog, batch, self._fingerprint, self._decoders.map)
+            reached("embed.prepared")
 
     def _encode(self, batch: PosterBatch) -> None:
         if self._closing.is_set():
@@ -128,12 +131,14 @@ class Embedder:
         else:
             encode(self._encoder, batch)
             batch.waiting = False
+            reached("embed.encoded")
 
     def _store(self, batch: PosterBatch) -> None:
         if batch.given_back:
             self._catalog.work.released(batch.claim, batch.claim.movie_ids)
         else:
             store(self._catalog, batch, self._fingerprint)
+            reached("embed.stored")
 
     def _see_ends(self) -> None:
         """Lets go of what is done; what went wrong is raised, once."""

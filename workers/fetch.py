@@ -15,6 +15,7 @@ from catalog.catalog import Catalog
 from catalog.entries import Claim, Kind, Movie, PosterFile
 from catalog.errors import CatalogError
 from catalog.given import GivenPoster
+from faults.points import reached
 from posters.poster import PosterImage, PosterRequest, Provenance, poster_image
 from posters.sources import Found
 from workers.outcomes import Outcomes, Stored
@@ -81,6 +82,7 @@ class Fetcher:
                 return 0
             claim = self._catalog.work.claim(Kind.FETCH, room, self._limits.lease_s, in_company=self.busy)
             if claim.movie_ids:
+                reached("fetch.claimed")
                 self._start(claim)
             return len(claim.movie_ids)
 
@@ -177,9 +179,12 @@ def _stored(
     uploaded = _uploaded(catalog, given)
     found = Found(uploaded, {}) if uploaded else fetch(_request(movie, given), known)
     image, now = found.image, time.time()
+    reached("fetch.arrived")
+    sha256 = catalog.posters.content.put(image.content, image.media_type)
+    reached("fetch.kept")
     file = PosterFile(
         movie_id=movie.movie_id,
-        sha256=catalog.posters.content.put(image.content, image.media_type),
+        sha256=sha256,
         media_type=image.media_type,
         width=image.width,
         height=image.height,
