@@ -22,6 +22,7 @@ from catalog.entries import NewMovie, State
 from catalog.storing import store_movies
 from index.records import decode_record
 from posters.decoding import pixels
+from workers.priority import step_behind
 
 if TYPE_CHECKING:
     from posters.vgg16 import PosterEncoder
@@ -126,6 +127,7 @@ class Measured:
 def pipeline_row(contents: list[bytes], folder: Path | None, encoder: "PosterEncoder", trial: Trial) -> Row:
     """The rate of the whole way as a share of that of encoding alone."""
     with tempfile.TemporaryDirectory(prefix="posterity-embed-") as home, _server(folder) as port:
+        step_behind()  # as the worker does: other programs must not hold up one side only
         installed = Installation(Path(home), port)
         with installed.worker():
             found = _measured(installed, contents, encoder, trial)

@@ -29,7 +29,7 @@ POINTS = (
 )
 
 
-def reached(point: str) -> None:
+def _passed(point: str) -> None:
     """A place of POINTS is passed."""
 
 
@@ -63,5 +63,5 @@ def _first(mark: str | None) -> bool:
     return True
 
 
-if os.environ.get("POSTERITY_FAULT"):
-    reached = _armed(os.environ["POSTERITY_FAULT"], os.environ.get("POSTERITY_FAULT_MARK"))
+_spec = os.environ.get("POSTERITY_FAULT")
+reached: Callable[[str], None] = _armed(_spec, os.environ.get("POSTERITY_FAULT_MARK")) if _spec else _passed
