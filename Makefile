@@ -4,13 +4,25 @@ BIN := .venv/bin
 # Without cached bytecode TensorFlow takes three times as long to import.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: demo test check lock services format clean
+.PHONY: demo test nightly mutants check lock services format clean
 
 demo: .venv/installed            ## import the bundled data, learn, serve, embed
 	@exec $(BIN)/posterity demo
 
 test: .venv/installed services   ## all tests, with a real Redis and a real PostgreSQL where they can be had
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n 2 --dist loadfile
+
+# The table is written whatever became of the tests; about an hour, of which the soak is half.
+nightly: .venv/installed services   ## the long form of what is tried against faults, and docs/reliability.md anew
+	@mkdir -p build
+	@code=0; \
+	$(BIN)/python -m pytest tests/faults tests/hostile tests/acceptance tests/deploy tests/workers/test_fork.py \
+		--nightly --durations=40 --table build/nightly.jsonl || code=$$?; \
+	$(BIN)/python -m tests.plan_table build/nightly.jsonl docs/reliability.md || code=$$?; \
+	exit $$code
+
+mutants: .venv/installed services   ## switches guards off, one at a time: each must turn a test red
+	$(BIN)/python -m tests.mutants
 
 check: .venv/installed           ## style, types, direction of imports
 	$(BIN)/ruff check .

@@ -12,7 +12,7 @@ from typing import Any, Protocol
 
 import pytest
 
-ROWS = pytest.StashKey["list[Row]"]()
+PROPERTY = "row of the test plan"
 
 
 @dataclass(frozen=True)
@@ -39,10 +39,6 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--table", type=Path, help="write the rows of the test plan to this file, one JSON object a line")
 
 
-def pytest_configure(config: pytest.Config) -> None:
-    config.stash[ROWS] = []
-
-
 @pytest.fixture(scope="session")
 def nightly(request: pytest.FixtureRequest) -> bool:
     """True in the long form."""
@@ -54,14 +50,15 @@ def judge(request: pytest.FixtureRequest) -> Judge:
     """Notes rows of the table; a row that does not hold fails the test."""
 
     def note(plan: str, fault: str, times: int, bound: str, measured: str, held: bool) -> None:
-        request.config.stash[ROWS].append(Row(plan, fault, times, bound, measured, held))
+        # A property of the test travels with its report, also from another process (pytest-xdist).
+        request.node.user_properties.append((PROPERTY, asdict(Row(plan, fault, times, bound, measured, held))))
         assert held, f"{plan}, {fault}: {measured}, allowed is {bound}"
 
     return note
 
 
 def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
-    rows = sorted(config.stash[ROWS], key=lambda row: (int(row.plan.strip("T") or 0), row.fault))
+    rows = sorted(_noted(terminalreporter), key=lambda row: (int(row.plan.strip("T") or 0), row.fault))
     if not rows:
         return
     terminalreporter.section("what was tried, and what came of it")
@@ -70,6 +67,14 @@ def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> Non
     path: Path | None = config.getoption("--table")
     if path is not None:
         path.write_text("".join(json.dumps(asdict(row)) + "\n" for row in rows))
+
+
+def _noted(terminalreporter: Any) -> Iterator[Row]:
+    """The rows of every test that ran, whether it passed or not."""
+    for outcome in ("passed", "failed"):
+        for report in terminalreporter.stats.get(outcome, []):
+            if report.when == "call":
+                yield from (Row(**row) for name, row in report.user_properties if name == PROPERTY)
 
 
 def _lines(rows: list[Row]) -> Iterator[str]:

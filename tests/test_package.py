@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 REPO = Path(__file__).resolve().parents[1]
-PACKAGES = {"api", "catalog", "cli", "config", "index", "posters", "ratings", "workers"}
+PACKAGES = {"api", "catalog", "cli", "config", "faults", "index", "posters", "ratings", "workers"}
 WEIGHTS = "posters/weights/vgg16-imagenet-notop-f16.npz"
 # Written in pieces, so that this file does not hold them itself.
 REGISTRIES = [
