@@ -4,11 +4,12 @@ Every change of a claimed row names the token of the claim; a worker whose lease
 (reliability.md section 4). Times are seconds since 1970.
 """
 
+import secrets
 import time
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Connection, and_, case, func, or_, select, update
+from sqlalchemy import Connection, and_, case, func, not_, or_, select, update
 
 from catalog.entries import MAX_ATTEMPTS, Claim, Kind, State
 from catalog.movies import chunks
@@ -19,6 +20,8 @@ from catalog.schema import poster_files, poster_vectors, poster_work
 MOST_FETCHED_AHEAD = 512
 WAITING = {Kind.FETCH: State.PENDING, Kind.EMBED: State.FETCHED}
 OPEN = (State.PENDING, State.FETCHED)
+# How the token of a claim begins whose rows are in hand beside others. Such a death proves nothing against any of them.
+SHARED = "s"
 RELEASED: dict[str, Any] = {"lease_until": None, "token": None}
 ADVANCED: dict[str, Any] = {
     **RELEASED,
@@ -35,7 +38,8 @@ def due(kind: Kind, now: float) -> Any:
     """Rows of this kind that may be claimed now; of those to be fetched none while the encoder is far behind."""
     free = or_(poster_work.c.lease_until.is_(None), poster_work.c.lease_until < now)
     in_time = or_(poster_work.c.next_attempt_at.is_(None), poster_work.c.next_attempt_at <= now)
-    waiting = and_(poster_work.c.state == WAITING[kind], poster_work.c.attempt < MAX_ATTEMPTS, free, in_time)
+    left = or_(poster_work.c.attempt < MAX_ATTEMPTS, in_company())
+    waiting = and_(poster_work.c.state == WAITING[kind], left, free, in_time)
     return and_(waiting, _encoder_can_follow()) if kind == Kind.FETCH else waiting
 
 
@@ -48,6 +52,20 @@ def _encoder_can_follow() -> Any:
 def suspect() -> Any:
     """Rows whose worker died with them in hand: one of them may be the cause."""
     return or_(poster_work.c.lost > 0, poster_work.c.lease_until.is_not(None))
+
+
+def in_company() -> Any:
+    """Rows that are, or were when their worker died, in hand beside others: that attempt is not charged to them.
+
+    Or a poster would be given up for three accidents in a row, of which the first meets whole batches.
+    """
+    return func.coalesce(poster_work.c.token.startswith(SHARED), False)
+
+
+def exhausted(now: float) -> Any:
+    """Rows whose worker died at the last attempt they had, alone."""
+    last = and_(poster_work.c.attempt >= MAX_ATTEMPTS, not_(in_company()))
+    return and_(poster_work.c.state.in_(OPEN), last, poster_work.c.lease_until < now)
 
 
 def ended(reason: Any, detail: Any, now: float) -> dict[str, Any]:
@@ -66,21 +84,29 @@ def ended(reason: Any, detail: Any, now: float) -> dict[str, Any]:
     return {**RELEASED, "state": state, "renewing": False, "reason": reason, "detail": detail}
 
 
-def take(connection: Connection, condition: Any, limit: int, token: str, lease_until: float) -> tuple[int, ...]:
-    """Claims up to `limit` of these rows, their attempt counted; their ids, most-rated first."""
+def take(connection: Connection, condition: Any, limit: int, lease_until: float, joins: bool = False) -> Claim:
+    """Claims up to `limit` of these rows, their attempt counted; most-rated first.
+
+    Args:
+        joins: other rows are in the caller's hands.
+    """
     first = poster_work.c.lost, poster_work.c.priority.desc(), poster_work.c.movie_id
     chosen = select(poster_work.c.movie_id).where(condition).order_by(*first).limit(limit)
     # WITH, since PostgreSQL may run a plain subquery once for every row, and each run would lock `limit` others.
     locked = chosen.with_for_update(skip_locked=True).cte("chosen")
+    alone, shared = secrets.token_hex(16), SHARED + secrets.token_hex(16)[len(SHARED) :]
+    several = select(func.count()).select_from(locked).scalar_subquery() > 1
     values = {
-        "attempt": poster_work.c.attempt + 1,
+        "attempt": poster_work.c.attempt + case((in_company(), 0), else_=1),
         "lost": poster_work.c.lost + case((poster_work.c.lease_until.is_not(None), 1), else_=0),
-        "token": token,
+        "token": shared if joins else case((several, shared), else_=alone),
         "lease_until": lease_until,
     }
     taken = update(poster_work).where(poster_work.c.movie_id.in_(select(locked.c.movie_id))).values(values)
-    rows = connection.execute(taken.returning(poster_work.c.movie_id, poster_work.c.priority)).all()
-    return tuple(row.movie_id for row in sorted(rows, key=lambda row: (-row.priority, row.movie_id)))
+    columns = poster_work.c.movie_id, poster_work.c.priority, poster_work.c.token
+    rows = connection.execute(taken.returning(*columns)).all()
+    ids = tuple(row.movie_id for row in sorted(rows, key=lambda row: (-row.priority, row.movie_id)))
+    return Claim(rows[0].token if rows else alone, ids)
 
 
 def hold(connection: Connection, movie_ids: Sequence[int]) -> None:

@@ -13,7 +13,9 @@ class UnknownMovie(CatalogError):
     """No movie has this id."""
 
     def __init__(self, movie_id: int) -> None:
-        super().__init__(f"movie {movie_id} is not in the catalog")
+        super().__init__(
+            f"movie {movie_id} is not in the catalog; find ids by /movies?q=TITLE or posterity similar TITLE"
+        )
         self.movie_id = movie_id
 
 

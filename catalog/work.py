@@ -4,17 +4,16 @@ Every change of a claimed row names the token of the claim; a worker whose lease
 (reliability.md section 4). Times are seconds since 1970.
 """
 
-import secrets
 import time
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from operator import attrgetter
 from types import MappingProxyType
 from typing import Any
 
 from sqlalchemy import Connection, and_, delete, func, insert, not_, select, update
 
-from catalog.claiming import ADVANCED, OPEN, RELEASED, advance, due, ended, mine, suspect, take
+from catalog.claiming import ADVANCED, OPEN, RELEASED, advance, due, ended, exhausted, mine, suspect, take
 from catalog.database import Database
 from catalog.entries import MAX_ATTEMPTS, Claim, Kind, PosterFile, Reason, State
 from catalog.misses import remember
@@ -81,19 +80,19 @@ class PosterWork(PosterQueue):
         """Up to `limit` due rows, most-rated first, their attempt counted before the work starts.
 
         A row that a worker lost is claimed alone, so that one poisoned poster cannot use up the attempts of its
-        batch; among those the least lost come first, so that an accident does not hit the same row three times.
+        batch; among those the least lost come first. An attempt that was lost in company is given back: only deaths
+        with one poster in hand count against it.
 
         Args:
             in_company: other rows are in the caller's hands, so none that must be alone is given out.
         """
-        now, token = time.time(), secrets.token_hex(16)
+        now = time.time()
         with self._database.write() as connection:
             if not in_company:
-                alone = take(connection, and_(due(kind, now), suspect()), 1, token, now + lease_s)
-                if alone:
-                    return Claim(token, alone, alone=True)
-            innocent = and_(due(kind, now), not_(suspect()))
-            return Claim(token, take(connection, innocent, limit, token, now + lease_s))
+                alone = take(connection, and_(due(kind, now), suspect()), 1, now + lease_s)
+                if alone.movie_ids:
+                    return replace(alone, alone=True)
+            return take(connection, and_(due(kind, now), not_(suspect())), limit, now + lease_s, in_company)
 
     def fetched(self, claim: Claim, files: Sequence[PosterFile], misses: Mapping[int, Misses] = NO_MISSES) -> set[int]:
         """Records posters and moves their rows to `fetched`; returns the movies that were still ours.
@@ -189,13 +188,10 @@ class PosterWork(PosterQueue):
     def sweep(self) -> int:
         """Ends the rows whose workers died at every attempt; returns how many."""
         now = time.time()
-        exhausted = and_(
-            poster_work.c.state.in_(OPEN), poster_work.c.attempt >= MAX_ATTEMPTS, poster_work.c.lease_until < now
-        )
         detail = f"the worker died {MAX_ATTEMPTS} times while it had this poster in hand"
         values = {**ended(Reason.WORKER_LOST, detail, now), "changed_at": now}
         with self._database.write() as connection:
-            return connection.execute(update(poster_work).where(exhausted).values(values)).rowcount
+            return connection.execute(update(poster_work).where(exhausted(now)).values(values)).rowcount
 
     def counts(self) -> dict[State, int]:
         """How many movies are in each state; movies that nobody queued are `none`."""

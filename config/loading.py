@@ -12,7 +12,7 @@ from config.errors import ConfigError
 from config.settings import PREFIX, Settings
 
 # A URL may hold a password; each of these may come from a file.
-SECRET_FIELDS = ("admin_token", "database_url", "broker_url", "tmdb_token")
+SECRET_FIELDS = ("admin_token", "read_token", "database_url", "broker_url", "tmdb_token")
 FOR_TESTS = ("POSTERITY_FAULT", "POSTERITY_FAULT_MARK")  # read by faults.points alone
 
 

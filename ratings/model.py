@@ -103,6 +103,7 @@ class FactorModel:
         try:
             _write(temporary / ARRAYS, content)
             _write(temporary / DESCRIPTION, json.dumps(about, allow_nan=False, indent=1).encode())
+            _sync(temporary)  # the names in it must be on the disk before its own name is
             temporary.rename(folder)
             _sync(folder.parent)
         except OSError:

@@ -1,6 +1,7 @@
 """The one door for the API and the commands: writes the row, then rings the bell by name."""
 
 import logging
+import time
 from collections.abc import Sequence
 
 from celery import Celery
@@ -10,22 +11,30 @@ from catalog.catalog import Catalog
 from catalog.entries import Job, Kind, NewMovie
 from workers.app import TASK_OF, create_celery
 
+SILENT_S = 5.0  # not rung after a failure: each try costs whoever asks up to a second, and sweepers ring anyway
+
 log = logging.getLogger(__name__)
 
 
 class Bell:
-    """Tells workers in other processes that a kind of work waits; silent where each worker rings its own bell."""
+    """Tells workers in other processes that a kind of work waits; silent where each worker rings its own bell.
+
+    Safe for threads. Never waits longer than about a second for a broker, and after that not again for some.
+    """
 
     def __init__(self, broker_url: str) -> None:
-        self._app: Celery | None = None if broker_url.startswith("memory://") else create_celery(broker_url)
+        here = broker_url.startswith("memory://")
+        self._app: Celery | None = None if here else create_celery(broker_url, ringing=True)
+        self._silent_until = 0.0
 
     def ring(self, kind: Kind) -> None:
         """Rings once. A broker out of reach is only logged: the row is stored and a sweeper will find it."""
-        if self._app is None:
+        if self._app is None or time.monotonic() < self._silent_until:
             return
         try:
-            self._app.send_task(TASK_OF[kind])
+            self._app.send_task(TASK_OF[kind], retry=False)
         except (OperationalError, OSError) as err:
+            self._silent_until = time.monotonic() + SILENT_S
             log.warning("bell for %s not heard, the sweeper will ring again: %s", kind, err)
 
 

@@ -1,6 +1,8 @@
 """What became of fetched posters, sorted by what the catalog has to be told, and told in few transactions."""
 
+import errno
 import logging
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -8,9 +10,14 @@ from catalog.catalog import Catalog
 from catalog.entries import Claim, PosterFile, Reason
 from catalog.work import Failure
 from posters.errors import PosterMissing, PosterRejected, PosterUnavailable, SourceTroubled, SourceWaiting
+from workers.guard import LONGEST_WANTED_S
 from workers.tracing import log_batch
 
 log = logging.getLogger(__name__)
+
+# The disk's trouble and no poster's: nothing can be stored until somebody makes room. Not EIO: that may be one file's.
+DISK = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
+DISK_PAUSE_S = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +53,9 @@ class Outcomes:
                 self.waiting.append((movie_id, result))
             case SourceTroubled():
                 self.troubled.append(Failure(movie_id, Reason.SOURCE_UNAVAILABLE, str(result)))
-                self.pause_s[movie_id] = result.retry_after_s or 0.0
+                self.pause_s[movie_id] = min(result.retry_after_s or 0.0, LONGEST_WANTED_S)
+            case OSError(errno=number) if number in DISK:
+                self.waiting.append((movie_id, SourceWaiting("disk", str(result), time.time() + DISK_PAUSE_S)))
             case PosterUnavailable() | OSError():
                 self.postponed.append(Failure(movie_id, Reason.SOURCE_UNAVAILABLE, str(result)))
             case _:

@@ -14,6 +14,7 @@ from catalog.catalog import Catalog
 from catalog.entries import Kind
 from config.settings import Settings
 from workers.app import TASKS_MODULE, create_celery
+from workers.pool import MendedTaskPool
 from workers.priority import step_behind
 from workers.sweeper import Sweeper, SweepOptions
 
@@ -30,6 +31,8 @@ def run_worker(settings: Settings, kinds: Sequence[Kind], concurrency: int = 1) 
     _demand_usable(settings, kinds)
     if settings.embedded or Kind.BUILD in kinds:
         step_behind()
+    if Kind.BUILD in kinds:
+        _import_what_builds()
     Catalog.open(settings.catalog_url, settings.data_dir).close()  # the schema is brought up to date once, here
     # Celery warns root because of pickle, which is switched off here; containers run as they run.
     warnings.filterwarnings("ignore", category=SecurityWarning)
@@ -37,7 +40,7 @@ def run_worker(settings: Settings, kinds: Sequence[Kind], concurrency: int = 1) 
     app.conf.imports = (TASKS_MODULE,)
     name = worker_name(kinds)
     _sweep_while_running(
-        app,
+        create_celery(settings.broker_url, ringing=True),  # a frozen broker must not keep the sweeper from its sweeps
         settings,
         SweepOptions(
             worker_id=name,
@@ -59,12 +62,18 @@ def worker_name(kinds: Sequence[Kind]) -> str:
     return f"{'-'.join(kinds)}-{os.getpid()}@{socket.gethostname()}"
 
 
+def _import_what_builds() -> None:
+    """Once, before the fork: a child that takes the place of a dead one need not do it again."""
+    import workers.rebuild
+    import workers.train  # noqa: F401
+
+
 def _celery_worker(app: Celery, name: str, kinds: Sequence[Kind], concurrency: int) -> Any:
     """Celery's worker of these queues; heartbeats and gossip are ours, in the catalog."""
     return app.Worker(
         hostname=name,
         queues=list(kinds),
-        pool="prefork",
+        pool=MendedTaskPool,
         concurrency=concurrency,
         loglevel="WARNING",
         without_heartbeat=True,

@@ -15,7 +15,6 @@ from config.loading import load_settings
 from config.settings import Settings
 from posters.poster import PosterSource
 from posters.sources import first_poster, open_sources
-from ratings.training import TrainingOptions
 from workers.building import Work, build_due
 from workers.embed import Embedder, EmbedLimits
 from workers.enqueue import Bell
@@ -23,9 +22,7 @@ from workers.fetch import GATHER_S, Fetcher, FetchLimits
 from workers.guard import SharedGuard
 from workers.outside import TMDB, outside_options
 from workers.quiet import quiet_stderr
-from workers.rebuild import rebuild
 from workers.reporting import Report
-from workers.train import train
 
 if TYPE_CHECKING:
     from posters.vgg16 import PosterEncoder
@@ -166,7 +163,14 @@ def configured_sources(settings: Settings, catalog: Catalog) -> list[PosterSourc
 
 
 def works(settings: Settings, catalog: Catalog) -> dict[str, Work]:
-    """The jobs of the `build` kind as plain functions."""
+    """The jobs of the `build` kind as plain functions.
+
+    What they need is imported here: numba, scipy and FAISS take half the start of a worker, and one that fetches and
+    embeds needs none of them. One that builds imports them before it forks.
+    """
+    from ratings.training import TrainingOptions
+    from workers.rebuild import rebuild
+    from workers.train import train
 
     def run_train(report: Report) -> dict[str, Any]:
         options = TrainingOptions(vectors=settings.vectors_asked)

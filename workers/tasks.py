@@ -6,20 +6,22 @@ from celery.signals import worker_process_shutdown
 from workers.app import TASK_OF
 from workers.runtime import close_runtime, runtime
 
+INSISTENT = "workers.acknowledging:Insistent"  # by name: only the parent of the children handles messages
 
-@shared_task(name=TASK_OF["fetch"])
+
+@shared_task(name=TASK_OF["fetch"], Request=INSISTENT)
 def fetch_task() -> None:
     """Fetches one batch of posters."""
     runtime().fetch()
 
 
-@shared_task(name=TASK_OF["embed"])
+@shared_task(name=TASK_OF["embed"], Request=INSISTENT)
 def embed_task() -> None:
     """Embeds one batch of posters."""
     runtime().embed()
 
 
-@shared_task(name=TASK_OF["build"])
+@shared_task(name=TASK_OF["build"], Request=INSISTENT)
 def build_task() -> None:
     """Runs one train or rebuild."""
     runtime().build()

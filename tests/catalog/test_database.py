@@ -43,7 +43,8 @@ def sqlite(tmp_path: Path) -> Iterator[Catalog]:
 def test_the_connection_is_set_as_the_gate_says(sqlite: Catalog) -> None:
     with sqlite.database.read() as connection:
         assert connection.exec_driver_sql("PRAGMA journal_mode").scalar_one().upper() == journal_mode()
-        assert connection.exec_driver_sql("PRAGMA synchronous").scalar_one() == 2
+        # EXTRA is 3, FULL is 2: without EXTRA a power cut may bring an unlinked journal back, and take the commit away
+        assert connection.exec_driver_sql("PRAGMA synchronous").scalar_one() == (3 if journal_mode() == "DELETE" else 2)
         assert connection.exec_driver_sql("PRAGMA foreign_keys").scalar_one() == 1
 
 
@@ -75,6 +76,22 @@ def test_the_same_bytes_are_kept_once_and_damage_is_noticed(tmp_path: Path) -> N
     store.path(sha256, "image/png").write_bytes(b"poster!")
     assert store.get(sha256, "image/png") is None
     assert store.get("0" * 64, "image/png") is None
+
+
+def test_a_stored_file_that_was_damaged_is_replaced_when_it_comes_again(tmp_path: Path) -> None:
+    store = ContentStore(tmp_path)
+    sha256 = store.put(b"poster", "image/png")
+    store.path(sha256, "image/png").write_bytes(b"post")
+    assert store.put(b"poster", "image/png") == sha256
+    assert store.get(sha256, "image/png") == b"poster"
+
+
+def test_a_folder_that_was_removed_meanwhile_is_made_again(tmp_path: Path) -> None:
+    store = ContentStore(tmp_path)
+    path = store.path(store.put(b"poster", "image/png"), "image/png")
+    path.unlink()
+    path.parent.rmdir()
+    assert store.get(store.put(b"poster", "image/png"), "image/png") == b"poster"
 
 
 def test_a_write_that_fails_leaves_no_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

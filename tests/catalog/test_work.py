@@ -106,6 +106,40 @@ def test_a_row_lost_three_times_fails_and_its_batch_does_not(queued: Queue, cloc
     assert catalog.work.sweep() == 0
 
 
+def test_a_death_in_company_is_charged_to_nobody_and_three_alone_end_a_row(queued: Queue, clock: Any) -> None:
+    catalog = queued(2)
+    assert lost(catalog, clock, Kind.FETCH, 2).movie_ids == (1, 2)
+    for movie_id in (1, 2, 1, 2, 1):
+        assert catalog.work.sweep() == 0
+        assert lost(catalog, clock, Kind.FETCH, 2).movie_ids == (movie_id,)
+    assert catalog.work.sweep() == 1
+    assert catalog.movies.get(1).reason == "worker_lost"
+    assert lost(catalog, clock, Kind.FETCH, 2).movie_ids == (2,)
+    assert catalog.work.sweep() == 1
+
+
+def test_a_row_taken_beside_others_in_hand_is_in_company_too(queued: Queue, clock: Any) -> None:
+    catalog = queued(1)
+    assert catalog.work.claim(Kind.FETCH, 1, LEASE_S, in_company=True).movie_ids == (1,)
+    clock.now += LEASE_S + 1
+    for _ in range(3):
+        assert catalog.work.sweep() == 0
+        assert lost(catalog, clock, Kind.FETCH, 1).movie_ids == (1,)
+    assert catalog.work.sweep() == 1
+
+
+def test_a_third_attempt_that_is_lost_in_company_is_no_proof_either(queued: Queue, clock: Any) -> None:
+    catalog = queued(2)
+    for _ in range(2):
+        claim = catalog.work.claim(Kind.FETCH, 2, LEASE_S)
+        catalog.work.postponed(claim, [Failure(i, Reason.SOURCE_UNAVAILABLE, "") for i in (1, 2)])
+        clock.now += LEASE_S
+    assert lost(catalog, clock, Kind.FETCH, 2).movie_ids == (1, 2)
+    assert catalog.work.sweep() == 0
+    assert lost(catalog, clock, Kind.FETCH, 2).movie_ids == (1,)
+    assert catalog.work.sweep() == 1, "the third attempt was repeated, alone, and lost again"
+
+
 def test_the_sweeper_leaves_a_third_attempt_under_lease_alone(queued: Queue, clock: Any) -> None:
     catalog = queued(1)
     lost(catalog, clock, Kind.FETCH, 1)

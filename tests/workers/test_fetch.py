@@ -1,5 +1,6 @@
 """Fetching: every poster of a claim ends where its answer says, under one deadline."""
 
+import errno
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -73,6 +74,22 @@ def test_each_kind_of_error_ends_in_its_own_state(queued: Queue, error: Exceptio
     movie = catalog.movies.get(1)
     assert (movie.state, movie.reason) == (state, reason)
     assert movie.detail
+
+
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT, errno.EROFS])
+def test_a_disk_that_takes_nothing_costs_no_movie_an_attempt(queued: Queue, number: int) -> None:
+    catalog = queued(1)
+
+    def failing(_: PosterRequest, known: Known) -> Found:
+        raise OSError(number, "the disk takes nothing", "posters/aa/x.jpg")
+
+    fetch_due(catalog, failing, FetchLimits())
+    movie = catalog.movies.get(1)
+    assert movie.state == State.PENDING
+    assert "disk takes nothing" in str(movie.detail)
+    with catalog.database.read() as connection:
+        assert connection.exec_driver_sql("SELECT attempt FROM poster_work").scalar() == 0
+    assert catalog.work.next_attempt() == pytest.approx(time.time() + 60, abs=5)
 
 
 def test_trouble_of_one_poster_does_not_touch_the_others(queued: Queue, fetch: Fetch) -> None:
