@@ -43,6 +43,8 @@ class Question:
         """
         if vector.shape != (packed.dimension,):
             raise DimensionMismatch(packed.dimension, vector.shape, "question to packed vectors")
+        if vector.dtype != np.float32:
+            raise DimensionMismatch("float32", vector.dtype, "question to packed vectors")
         padded = _padded(vector)
         bits = np.empty(len(padded) // WORD, np.uint64)
         positions = np.empty(len(padded) + 1, np.int64)

@@ -64,7 +64,11 @@ class GrowingFile:
         self.path = path
         self._head = head
         self._handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o644)
-        self.write(bytes(head))
+        try:
+            self.write(bytes(head))
+        except OSError:
+            self.close()
+            raise
 
     def write(self, chunk: Buffer) -> None:
         """Adds bytes at the end."""
@@ -92,9 +96,9 @@ class GrowingFile:
 
     def close(self) -> None:
         """Gives the file up where it stands; nothing after `finish`."""
-        if self._handle >= 0:
-            os.close(self._handle)
-            self._handle = -1
+        handle, self._handle = self._handle, -1  # once, whatever `close` says: the number may soon be another file's
+        if handle >= 0:
+            os.close(handle)
 
 
 def digest_of(path: Path) -> FileDigest:
@@ -115,6 +119,20 @@ def make_folder(path: Path) -> None:
         OSError: as FileExistsError when it is there already.
     """
     os.mkdir(path)  # noqa: PTH102 - pathlib would go round the `os` that fault tests replace
+
+
+def make_folders(path: Path) -> None:
+    """Makes a folder with those above it, where they are missing, each durable by its name.
+
+    Raises:
+        OSError: the disk is full or failing, or a file is in the way.
+    """
+    if path.is_dir():
+        return
+    make_folders(path.parent)
+    with contextlib.suppress(FileExistsError):  # another process was faster
+        make_folder(path)
+    fsync_folder(path.parent)
 
 
 def fsync_folder(path: Path) -> None:

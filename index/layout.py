@@ -49,6 +49,8 @@ def read_current(root: Path) -> Current | None:
     """
     path = root / CURRENT
     try:
+        if path.is_symlink() or (path.exists() and not path.is_file()):
+            raise SnapshotCorrupt(path, "it is not a plain file")  # reading a pipe would never end
         with path.open("rb") as file:
             content = file.read(_CURRENT_BYTES)
     except FileNotFoundError:

@@ -13,7 +13,7 @@ from index.errors import IndexNotReady, NoMemory, SnapshotCorrupt, SnapshotError
 from index.layout import CURRENT, generations, read_current, version_folder
 from index.manifest import Manifest, read_manifest
 from index.snapshot import Snapshot, anonymous_bytes
-from index.trust import vouch
+from index.trust import look, vouch
 
 RETRY_S = 30.0  # until a version that could not be loaded is tried again: memory may be free by then, a file repaired
 MEMORY_ROOM = 1.2
@@ -149,13 +149,17 @@ class LiveSnapshot:
         available = int(psutil.virtual_memory().available)
         if available < needed:
             raise NoMemory(folder, needed, available)
+        seen = look(folder, manifest)
         snapshot = Snapshot.open(folder, manifest)
-        vouch(folder, manifest)
+        vouch(folder, manifest, seen)
         return snapshot
 
     def _fall_back(self) -> None:
         """At a cold start: the newest version that is whole is better than none."""
+        named = self._named()
         for generation in reversed(generations(self.root)):
+            if generation == named:
+                continue  # it was refused a moment ago, perhaps for its manifest, which only CURRENT vouches for
             folder = version_folder(self.root, generation)
             try:
                 self._swap(self._open(folder, read_manifest(folder)[0]))
@@ -164,6 +168,13 @@ class LiveSnapshot:
                 continue
             self._degraded = f"serving version {generation}, because: {self._degraded}"
             return
+
+    def _named(self) -> int | None:
+        try:
+            current = read_current(self.root)
+        except SnapshotCorrupt:
+            return None
+        return current.generation if current else None
 
     def _swap(self, snapshot: Snapshot | None) -> None:
         if snapshot is None:

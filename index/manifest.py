@@ -138,6 +138,8 @@ def read_manifest(folder: Path) -> tuple[Manifest, bytes]:
     """
     path = folder / MANIFEST
     try:
+        if path.is_symlink() or (path.exists() and not path.is_file()):
+            raise SnapshotCorrupt(path, "it is not a plain file")  # reading a pipe would never end
         with path.open("rb") as file:
             content = file.read(MAX_BYTES + 1)
     except OSError as err:

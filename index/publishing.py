@@ -21,6 +21,7 @@ from index.durable import (
     free_bytes,
     fsync_folder,
     make_folder,
+    make_folders,
     remove_folder,
     rename_durably,
     write_durably,
@@ -72,7 +73,7 @@ def publish(root: Path, contents: SnapshotContents, progress: Progress | None = 
     """
     report = progress or _say_nothing
     spaces = checked_contents(contents)
-    root.mkdir(parents=True, exist_ok=True)
+    make_folders(root)
     with publish_lock(root):
         remove_leftovers(root)
         needed = int(ROOM * contents.size_bytes)

@@ -28,6 +28,8 @@ def demand_files(folder: Path, manifest: Manifest, thorough: bool = False) -> No
 
     Cost: 0.8 s per GB from a warm disk cache, or some microseconds for each file.
     """
+    if folder.is_symlink():
+        raise SnapshotCorrupt(folder, "it is a link and not a folder")
     for name, stated in manifest.files.items():
         path = folder / name
         if path.is_symlink() or not path.is_file():
@@ -46,10 +48,23 @@ def demand_files(folder: Path, manifest: Manifest, thorough: bool = False) -> No
             raise SnapshotCorrupt(folder / name, "its content is not what was published (sha256 differs)")
 
 
-def vouch(folder: Path, manifest: Manifest) -> None:
-    """Notes that the files of a version are what they must be; without the right to write there, nothing is noted."""
+def look(folder: Path, manifest: Manifest) -> str:
+    """What the kernel says of the files now, for `vouch` once they were read; empty where one cannot be looked at."""
+    try:
+        return _state(folder, manifest)
+    except OSError:
+        return ""
+
+
+def vouch(folder: Path, manifest: Manifest, seen: str | None = None) -> None:
+    """Notes that the files of a version are what they must be; without the right to write there, nothing is noted.
+
+    Args:
+        seen: what `look` said before they were read: who writes to one meanwhile is not vouched for. None says that
+            they were read by somebody who is trusted to be the last who writes.
+    """
     with contextlib.suppress(OSError):
-        _note(folder).write_text(_state(folder, manifest))
+        _note(folder).write_text(_state(folder, manifest) if seen is None else seen)
 
 
 def forget(folder: Path) -> None:

@@ -16,6 +16,7 @@ from index.contents import SnapshotContents, SpaceContents
 from index.flat import FlatSpace
 from index.spaces import Metric, SpaceInfo, SpaceName
 from index.vectors import unit_rows
+from tests.faults.failing_os import KILLED, FailingOs, Killed
 from tests.verifier_here import VerifierHere
 
 POSTERS, RATED, DIMENSION, FACTORS = 40, 30, 96, 8
@@ -85,45 +86,12 @@ def overwrite() -> Callable[[Path, bytes], None]:
     return replace
 
 
-class Killed(BaseException):
-    """The process is gone: nothing after this changes the disk."""
-
-
-class FaultyOs:
-    """The `os` of index.durable that fails at its nth step: by an error once, or for ever as a killed process."""
-
-    STEPS = frozenset({"open", "write", "fchmod", "fsync", "mkdir", "rename", "replace", "unlink", "stat"})
-
-    def __init__(self, at: int, errno: int | None) -> None:
-        self.at, self.errno, self.steps = at, errno, 0
-        self.log: list[str] = []
-
-    def __getattr__(self, name: str) -> Any:
-        real = getattr(os, name)
-        if name not in self.STEPS:
-            return real
-
-        def step(*args: Any) -> Any:
-            self.steps += 1
-            target = Path(f"/proc/self/fd/{args[0]}").readlink() if isinstance(args[0], int) else args[0]
-            self.log.append(f"{name} {Path(target).name}")
-            if self.errno is None and self.steps >= self.at:
-                if self.steps == self.at and name == "write":
-                    real(args[0], bytes(args[1])[: len(args[1]) // 2])  # torn
-                raise Killed
-            if self.steps == self.at:
-                raise OSError(self.errno, os.strerror(self.errno or 0))
-            return real(*args)
-
-        return step
-
-
 @pytest.fixture
 def faults(monkeypatch: pytest.MonkeyPatch) -> Any:
     """`faults.at(n, errno)`: the nth disk step fails; without errno the process counts as killed there."""
 
-    def at(step: int, errno: int | None = None) -> FaultyOs:
-        shim = FaultyOs(step, errno)
+    def at(step: int, errno: int | None = None) -> FailingOs:
+        shim = FailingOs(step, KILLED if errno is None else errno)
         monkeypatch.setattr(durable, "os", shim)
         return shim
 

@@ -3,8 +3,9 @@ import shutil
 
 import pytest
 
+from index import live as live_module
 from index import pruning, trust
-from index.errors import SnapshotCorrupt
+from index.errors import IndexNotReady, SnapshotCorrupt
 from index.live import LiveSnapshot
 from index.manifest import read_manifest
 from index.publishing import publish
@@ -84,3 +85,33 @@ def test_a_rollback_reads_every_byte_again(tmp_path, contents):
     path.write_bytes(content)
     with pytest.raises(SnapshotCorrupt, match="sha256"):
         rollback(tmp_path, 1)
+
+
+def test_who_writes_between_the_reading_and_the_note_is_not_vouched_for(tmp_path, contents, monkeypatch):
+    publish(tmp_path, contents())
+    (tmp_path / ".verified-v00000001").unlink()
+    path = tmp_path / "v00000001" / "poster.faiss"
+    path.chmod(0o644)
+    opened = live_module.Snapshot.open
+
+    def slow(*arguments):
+        snapshot = opened(*arguments)
+        with path.open("r+b") as file:
+            file.seek(500)
+            file.write(b"\x55\xaa")
+        return snapshot
+
+    monkeypatch.setattr(live_module.Snapshot, "open", slow)
+    LiveSnapshot(tmp_path).get()
+    monkeypatch.undo()
+    with pytest.raises(SnapshotCorrupt, match=r"poster\.faiss.*sha256"):
+        trust.demand_files(path.parent, read_manifest(path.parent)[0])
+
+
+def test_a_version_behind_a_link_is_not_opened(tmp_path, contents):
+    publish(tmp_path / "index", contents())
+    (tmp_path / "index" / "v00000001").rename(tmp_path / "elsewhere")
+    (tmp_path / "index" / "v00000001").symlink_to(tmp_path / "elsewhere")
+    live = LiveSnapshot(tmp_path / "index")
+    with pytest.raises(IndexNotReady, match="it is a link"):
+        live.get()
