@@ -6,6 +6,8 @@ decoded, so a small file that claims a huge picture costs nothing.
 
 import io
 import struct
+import threading
+from contextlib import ExitStack
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,10 +18,14 @@ from PIL.JpegImagePlugin import JpegImageFile
 from PIL.PngImagePlugin import PngImageFile
 from PIL.WebPImagePlugin import WebPImageFile
 
+from posters.effort import demand_modest
 from posters.errors import PosterRejected, RejectReason
+from posters.opaque import opaque
 
 MAX_BYTES = 10 * 1024 * 1024
 MAX_PIXELS = 25_000_000
+MAX_WEBP_PIXELS = 16_000_000  # libwebp takes 16 bytes a pixel, the others 8 to 10: docs/decisions/0011
+LARGE_PIXELS = 4_000_000  # more than posters have; the largest that are accepted take 250 MB each
 MAX_SIDE = 10_000
 MIN_SIDE = 16
 INPUT_SIZE = (224, 224)  # what VGG16 was trained on (Simonyan and Zisserman, arXiv 1409.1556)
@@ -31,6 +37,7 @@ OPENERS: dict[str, type[ImageFile]] = {
     "image/png": PngImageFile,
     "image/webp": WebPImageFile,
 }
+_ONE_LARGE = threading.RLock()  # of this process, whose memory it guards: eight threads fetch at once
 UPRIGHT = {  # EXIF orientation -> how to turn the picture upright
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
@@ -92,15 +99,19 @@ def examine(content: bytes, where: str) -> DecodedPoster:
     if len(content) > MAX_BYTES:
         raise _too_large(where, f"{len(content):,} bytes, at most {MAX_BYTES:,} are accepted")
     media_type = _media_type(content, where)
+    demand_modest(content, media_type, where)
     try:
-        if media_type == "image/webp":
-            _check_size(_webp_canvas(content), where)  # libwebp sets its canvas aside as soon as it is opened
-        with OPENERS[media_type](io.BytesIO(content)) as image:
+        with ExitStack() as held:
+            if media_type == "image/webp":  # libwebp sets its canvas aside as soon as it is opened
+                _check_size(_webp_canvas(content), where, MAX_WEBP_PIXELS)
+                _wait_for_turn(held, _webp_canvas(content))
+            image = held.enter_context(OPENERS[media_type](io.BytesIO(content)))
             _check_size(image.size, where)
             if image.mode == "CMYK":
                 raise _print_colours(where)
+            _wait_for_turn(held, image.size)
             image.load()
-            return DecodedPoster(_rgb(_upright(image)), media_type)
+            return DecodedPoster(opaque(_upright(image)), media_type)
     except PosterRejected:
         raise
     except MemoryError as err:
@@ -129,12 +140,17 @@ def _what_it_is(content: bytes) -> str:
     return f"not a JPEG, PNG or WebP image (it starts with {content[:8].hex(' ')})"
 
 
-def _check_size(size: tuple[int, int], where: str) -> None:
+def _wait_for_turn(held: ExitStack, size: tuple[int, int]) -> None:
+    """Large pictures are decoded one after the other; small ones overtake them."""
+    if size[0] * size[1] > LARGE_PIXELS:
+        held.enter_context(_ONE_LARGE)
+
+
+def _check_size(size: tuple[int, int], where: str, most_pixels: int = MAX_PIXELS) -> None:
     width, height = size
-    if max(size) > MAX_SIDE or width * height > MAX_PIXELS:
-        raise _too_large(
-            where, f"{width} x {height} pixels, at most {MAX_PIXELS:,} and {MAX_SIDE:,} a side are accepted"
-        )
+    if max(size) > MAX_SIDE or width * height > most_pixels:
+        why = f"{width} x {height} pixels, at most {most_pixels:,} and {MAX_SIDE:,} a side are accepted"
+        raise _too_large(where, why)
     if min(size) < MIN_SIDE:
         why = f"{width} x {height} pixels, at least {MIN_SIDE} a side are needed"
         raise PosterRejected(RejectReason.IMAGE_TOO_SMALL, where, why)
@@ -162,21 +178,6 @@ def _upright(image: Image.Image) -> Image.Image:
     turned = image.transpose(turn)
     turned.info = image.info  # transparency may live there
     return turned
-
-
-def _rgb(image: Image.Image) -> Image.Image:
-    if image.mode.startswith("I"):
-        return _eight_bits(image).convert("RGB")
-    if image.has_transparency_data:
-        rgba = image.convert("RGBA")  # plain convert("RGB") would show the hidden colour, mostly black
-        return Image.alpha_composite(Image.new("RGBA", image.size, "white"), rgba).convert("RGB")
-    return image.convert("RGB")
-
-
-def _eight_bits(image: Image.Image) -> Image.Image:
-    """16-bit grey to 8: 65535 / 255 = 257, rounded; Pillow's own conversion cuts everything above 255 off."""
-    values = np.asarray(image).astype(np.uint32)
-    return Image.fromarray(((values + 128) // 257).astype(np.uint8))
 
 
 def _too_large(where: str, why: str) -> PosterRejected:

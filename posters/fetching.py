@@ -3,6 +3,7 @@
 Redirects are not followed, nothing is asked twice, bodies are taken as they come (a compressed one is not unpacked).
 """
 
+import io
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -22,9 +23,10 @@ from urllib3.exceptions import (
 
 from posters.decoding import MAX_BYTES
 from posters.errors import CutShort, NoAnswer, TooLong
-from posters.timed_http import ANSWER_BY, Deadline
+from posters.timed_http import ALLOWANCE, Allowance, Deadline
 
 CHUNK = 64 * 1024
+FRAMING = 64 * 1024  # bytes that an answer may have beside its body: head, and marks between chunks
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,8 +48,8 @@ Pools = urllib3.HTTPConnectionPool | urllib3.PoolManager
 class Answer:
     """An HTTP answer whose head has come; the body comes when it is read."""
 
-    def __init__(self, response: urllib3.BaseHTTPResponse, limits: Limits, deadline: Deadline) -> None:
-        self._response, self._limits, self._deadline = response, limits, deadline
+    def __init__(self, response: urllib3.BaseHTTPResponse, limits: Limits, allowance: Allowance) -> None:
+        self._response, self._limits, self._allowance = response, limits, allowance
         self.status = response.status
 
     def header(self, name: str) -> str | None:
@@ -70,6 +72,8 @@ class Answer:
             size += len(chunk)
             if size > limit:
                 raise TooLong(f"more than {limit:,} bytes came, and no more are accepted")
+            if self._allowance.taken_bytes - size > FRAMING + io.DEFAULT_BUFFER_SIZE:  # that much may be read ahead
+                raise TooLong(f"more came than a body of {size:,} bytes can need")
             self._demand_speed(size, time.monotonic() - began)
             parts.append(chunk)
         return b"".join(parts)
@@ -81,16 +85,18 @@ class Answer:
         except ReadTimeoutError as err:
             raise CutShort(f"the rest did not come within {self._waited_s():g} s") from err
         except (HTTPError, OSError) as err:
+            if self._allowance.left_bytes <= 0:
+                raise TooLong(f"more came than a body of {self._limits.max_bytes:,} bytes can need") from err
             raise CutShort("the connection ended before the answer did") from err
 
     def _demand_speed(self, size: int, seconds: float) -> None:
-        if self._deadline.left_s() == 0.0:
+        if self._allowance.deadline.left_s() == 0.0:
             raise CutShort(f"the rest did not come within {self._waited_s():g} s")
         if seconds > self._limits.floor_after_s and size < self._limits.floor_bytes_per_s * seconds:
             raise CutShort(f"too slow: {size:,} bytes in {seconds:.1f} s")
 
     def _waited_s(self) -> float:
-        return self._deadline.seconds if self._deadline.left_s() == 0.0 else self._limits.read_s
+        return self._allowance.deadline.seconds if self._allowance.deadline.left_s() == 0.0 else self._limits.read_s
 
 
 @contextmanager
@@ -108,20 +114,22 @@ def ask(
         NoAnswer: no head of an answer came.
     """
     deadline = deadline or Deadline(limits.deadline_s)
-    response = _opened(pools, url, headers, limits, deadline)
+    allowance = Allowance(deadline, limits.max_bytes + FRAMING)
+    response = _opened(pools, url, headers, limits, allowance)
     try:
-        yield Answer(response, limits, deadline)
+        yield Answer(response, limits, allowance)
     finally:
         response.close()  # after the whole body this closes nothing: the connection went back to its pool
 
 
 def _opened(
-    pools: Pools, url: str, headers: Mapping[str, str], limits: Limits, deadline: Deadline
+    pools: Pools, url: str, headers: Mapping[str, str], limits: Limits, allowance: Allowance
 ) -> urllib3.BaseHTTPResponse:
+    deadline = allowance.deadline
     left_s = deadline.left_s()
     if left_s == 0.0:
         raise NoAnswer(f"no answer within {deadline.seconds:g} s")
-    before = ANSWER_BY.set(deadline)
+    before = ALLOWANCE.set(allowance)
     try:
         return pools.urlopen(
             "GET",
@@ -137,7 +145,7 @@ def _opened(
     except (HTTPError, OSError) as err:
         raise NoAnswer(_why(err, limits, deadline)) from err
     finally:
-        ANSWER_BY.reset(before)
+        ALLOWANCE.reset(before)
 
 
 def _why(err: Exception, limits: Limits, deadline: Deadline) -> str:

@@ -1,7 +1,7 @@
 """What TMDB's answers say, as shown by its API version 3; whatever else comes is refused, not guessed at."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
@@ -87,11 +87,15 @@ def image_base(answer: Any, secure: bool = True) -> ImageBase:
     return ImageBase()
 
 
-def message(answer: Any) -> str:
-    """What an error says in `status_message`, in brackets and on one line; empty where it says nothing."""
+def message(answer: Any, hide: Callable[[str], str] = str) -> str:
+    """What an error says in `status_message`, behind a colon and on one line; empty where it says nothing.
+
+    Args:
+        hide: takes out of the whole text what nobody may see; of a text cut short a part could be left.
+    """
     match answer:
         case {"status_message": str(text)} if text.strip():
-            return f": {' '.join(text.split())[:200]}"
+            return f": {hide(' '.join(text.split()))[:200]}"
     return ""
 
 

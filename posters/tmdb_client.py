@@ -98,7 +98,7 @@ class TmdbClient:
             self._troubled(f"TMDB answered {answer.status} ({path})", _retry_after_s(answer), None)
         if answer.status not in (OK, *GONE):
             self._guard.answered()
-            said = self._safe(message(_parsed_or_none(content)))
+            said = message(_parsed_or_none(content), self._safe)
             raise PosterUnavailable(self._guard.name, f"TMDB answered {answer.status}{said} ({path})")
 
     def _demand_picture(self, answer: Answer, url: str) -> None:
@@ -110,7 +110,7 @@ class TmdbClient:
             raise PosterUnavailable(self._guard.name, f"status {answer.status} ({url})")
 
     def _refused(self, status: int, content: bytes) -> NoReturn:
-        said = self._safe(message(_parsed_or_none(content)))
+        said = message(_parsed_or_none(content), self._safe)
         why = f"TMDB refused the token ({status}{said}); check POSTERITY_TMDB_TOKEN: it is the API Read Access Token"
         self._guard.refused(why)
         raise SourceWaiting(self._guard.name, why, time.time() + ASK_AGAIN_S)

@@ -1,9 +1,11 @@
 """Reads `ratings.csv` in blocks: every row is used or counted under the reason it was rejected for."""
 
 import csv
+import re
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +18,7 @@ from numpy.typing import NDArray
 from ratings.columns import RatingColumns, joined, latest_of_each_pair
 from ratings.errors import BadFile
 from ratings.tally import ReadingReport, RejectedBecause, Tally
-from ratings.textfile import Progress, TextFile
+from ratings.textfile import Progress, TextFile, written_lines
 
 REQUIRED = ("userId", "movieId", "rating")
 TIMESTAMP = "timestamp"
@@ -60,8 +62,8 @@ def rating_blocks(
             broken, which only its end can tell: what the blocks were used for is to be undone.
     """
     with _one_line_errors(path):
-        for batch, line in _batches(path, tally, progress):
-            yield _checked(batch, line, known_movie_ids, tally)
+        for batch, lines in _batches(path, tally, progress):
+            yield _checked(batch, lines, known_movie_ids, tally)
     tally.refuse_if_too_bad(path)
 
 
@@ -81,15 +83,32 @@ def _one_line_errors(path: Path) -> Iterator[None]:
         raise BadFile(path, f"cannot be read: {err.strerror or err}") from err
 
 
-def _batches(path: Path, tally: Tally, progress: Progress | None) -> Iterator[tuple[pa.RecordBatch, int]]:
-    """Blocks of rows as strings, each with the line number of its first row."""
+@dataclass(frozen=True, slots=True)
+class _Lines:
+    """Where the rows of a block stand in the file: the line of the first, and those between them that are no rows."""
+
+    first: int
+    skipped: Sequence[int]  # ascending
+
+    def of(self, position: int) -> int:
+        """Line of a row, as editors count them where no line is empty."""
+        line = self.first + position
+        for number in self.skipped:
+            if number > line:
+                break
+            line += 1
+        return line
+
+
+def _batches(path: Path, tally: Tally, progress: Progress | None) -> Iterator[tuple[pa.RecordBatch, _Lines]]:
+    """Blocks of rows as strings, each with the lines of its rows."""
     skipped: list[int] = []
 
     def wrong_columns(row: Any) -> str:
         line = f"line {row.number}: " if row.number else ""
         why = f"{line}{row.actual_columns} columns, wanted {row.expected_columns}"
         tally.reject(RejectedBecause.WRONG_COLUMNS, 1, why)
-        skipped.append(1)
+        skipped.append(row.number or 0)
         return "skip"
 
     names = _header(path)
@@ -102,26 +121,40 @@ def _batches(path: Path, tally: Tally, progress: Progress | None) -> Iterator[tu
                 column_types={name: pa.string() for name in names}, strings_can_be_null=False, include_columns=names
             ),
         )
-        line = 2
+        lines = _Lines(2, skipped)
         for batch in reader:
-            yield batch, line
+            yield batch, lines
             tally.rows += batch.num_rows
-            line += batch.num_rows + len(skipped)
-            skipped.clear()
-    tally.rows += tally.rejected[RejectedBecause.WRONG_COLUMNS]
+            following = lines.of(batch.num_rows)
+            skipped[:] = [number for number in skipped if number > following]  # what was read ahead
+            lines = _Lines(following, skipped)
+        tally.rows += tally.rejected[RejectedBecause.WRONG_COLUMNS]
+        if stream.lines != tally.rows + 1:
+            _count_swallowed(path, tally)
+
+
+def _count_swallowed(path: Path, tally: Tally) -> None:
+    """Lines that a quote took in which nobody closed: rows, though nobody can say of what."""
+    swallowed = written_lines(path) - 1 - tally.rows
+    if swallowed > 0:
+        tally.rows += swallowed
+        why = f"line unknown: {swallowed:,} lines stand within quotes; look for a quote that is not closed"
+        tally.reject(RejectedBecause.WRONG_COLUMNS, swallowed, why)
 
 
 def _header(path: Path) -> list[str]:
     """The wanted column names that the file has; checked before anything is read."""
     with TextFile(path) as stream:
-        line = stream.first_line().decode("utf-8-sig")
+        line = re.split("[\r\n]", stream.first_line().decode("utf-8-sig"), maxsplit=1)[0]
     found = next(csv.reader([line.strip()]), [])
     if not set(REQUIRED) <= set(found):
         raise BadFile(path, f"not a ratings file: its columns are {found[:6]}, wanted {[*REQUIRED, TIMESTAMP]}")
+    if twice := [name for name in (*REQUIRED, TIMESTAMP) if found.count(name) > 1]:
+        raise BadFile(path, f"not a ratings file: it has more than one column {twice[0]}")
     return [*REQUIRED, *([TIMESTAMP] if TIMESTAMP in found else [])]
 
 
-def _checked(batch: pa.RecordBatch, line: int, known: NDArray[np.int64], tally: Tally) -> RatingColumns:
+def _checked(batch: pa.RecordBatch, lines: _Lines, known: NDArray[np.int64], tally: Tally) -> RatingColumns:
     """The good rows of one block; the others are counted under the first thing that is wrong with them."""
     good = np.ones(batch.num_rows, dtype=bool)
 
@@ -129,7 +162,7 @@ def _checked(batch: pa.RecordBatch, line: int, known: NDArray[np.int64], tally: 
         bad = np.flatnonzero(good & ~passes)
         if len(bad):
             cell = batch.column(name)[int(bad[0])].as_py()
-            tally.reject(why, len(bad), f"line {line + int(bad[0])}: {name} {cell[:40]!r}")
+            tally.reject(why, len(bad), f"line {lines.of(int(bad[0]))}: {name} {cell[:40]!r}")
             good[bad] = False
 
     users, movies = _ids(batch, "userId", keep), _ids(batch, "movieId", keep)

@@ -5,6 +5,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import BinaryIO, cast
 
+import numpy as np
+
+BLOCK_BYTES = 8 << 20
 Progress = Callable[[int, int], None]  # bytes read, bytes in all
 
 
@@ -23,14 +26,22 @@ class TextFile:
         self._raw = path.open("rb")
         self._stream = cast(BinaryIO, gzip.GzipFile(fileobj=self._raw)) if path.suffix == ".gz" else self._raw
         self._size, self._progress = path.stat().st_size, progress
+        self._line_ends, self._last = 0, b"\n"
         self.closed = False
 
     def read(self, size: int = -1) -> bytes:
         """The next bytes, none at the end."""
         content = self._stream.read(size)
+        self._line_ends += content.count(b"\n")
+        self._last = content[-1:] or self._last
         if self._progress is not None:
             self._progress(self._raw.tell(), self._size)
         return content
+
+    @property
+    def lines(self) -> int:
+        """Lines read, the last one whether or not it has an end."""
+        return self._line_ends + (self._last != b"\n")
 
     def first_line(self) -> bytes:
         """The first line, or as much of it as a header may have."""
@@ -59,3 +70,15 @@ class TextFile:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+def written_lines(path: Path) -> int:
+    """Lines that have something in them, whatever ends them; reads the whole file. Raises as TextFile."""
+    count, before_ended = 0, True
+    with TextFile(path) as stream:
+        while content := stream.read(BLOCK_BYTES):
+            letters = np.frombuffer(content, np.uint8)
+            inside = (letters != ord("\n")) & (letters != ord("\r"))
+            count += int(np.count_nonzero(inside[1:] & ~inside[:-1])) + bool(inside[0] and before_ended)
+            before_ended = not inside[-1]
+    return count

@@ -265,3 +265,29 @@ def test_mutated_bytes_give_a_picture_or_a_refusal_and_nothing_else(
 def test_noise_behind_a_right_beginning_is_refused(noise: bytes, beginning: bytes) -> None:
     with pytest.raises(PosterRejected):
         decode(beginning + noise, "noise")
+
+
+@pytest.mark.parametrize("mode", ["LA", "RGBA", "P", "RGB"])
+def test_blending_strip_by_strip_gives_the_pixels_of_blending_at_once(
+    mode: str, monkeypatch: pytest.MonkeyPatch, encoded: Encoded
+) -> None:
+    draw = np.random.default_rng(3)
+    noise = Image.fromarray(draw.integers(0, 256, (61, 40, 4), dtype=np.uint8), "RGBA")
+    if mode == "P":
+        content = encoded(noise.convert("RGB").convert("P"), "PNG", transparency=bytes(range(256)))
+    elif mode == "RGB":
+        content = encoded(noise.convert("RGB"), "PNG", transparency=noise.convert("RGB").getpixel((7, 7)))
+    else:
+        content = encoded(noise.convert(mode), "PNG")
+    at_once = decode(content, "poster").tobytes()
+    monkeypatch.setattr("posters.opaque.STRIP_PIXELS", 7 * 40)  # 61 rows are no multiple of 7
+    assert decode(content, "poster").tobytes() == at_once
+    whole = Image.open(io.BytesIO(content)).convert("RGBA")
+    assert Image.alpha_composite(Image.new("RGBA", whole.size, "white"), whole).convert("RGB").tobytes() == at_once
+
+
+def test_a_webp_may_have_fewer_pixels_than_the_others(monkeypatch: pytest.MonkeyPatch, encoded: Encoded) -> None:
+    monkeypatch.setattr("posters.decoding.MAX_WEBP_PIXELS", 20 * 20)
+    assert refusal(encoded(Image.new("RGB", (21, 20)), "WEBP")).reason == "image_too_large"
+    assert decode(encoded(Image.new("RGB", (20, 20)), "WEBP"), "poster").size == (20, 20)
+    assert decode(encoded(Image.new("RGB", (21, 20)), "PNG"), "poster").size == (21, 20)

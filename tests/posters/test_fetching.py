@@ -12,8 +12,8 @@ import pytest
 
 from posters.decoding import MAX_BYTES
 from posters.errors import CutShort, NoAnswer, TooLong, TransferFailed
-from posters.fetching import Limits, ask, user_agent
-from posters.timed_http import Deadline, timed_pools
+from posters.fetching import FRAMING, Limits, ask, user_agent
+from posters.timed_http import Allowance, Deadline, timed_pools
 from tests.posters.raw_server import RawServer, Visit
 
 # A tenth of the real times and more: what is tested is that they hold.
@@ -120,7 +120,29 @@ def huge_announcement(visit: Visit) -> None:
     visit.say(b"HTTP/1.1 200 OK\r\nContent-Length: 99999999999999\r\n\r\nx")
 
 
+def broken_off_in_the_head(visit: Visit) -> None:
+    visit.say(b"HTTP/1.1 200 OK\r\nServer: x\r\n")
+
+
+def endless_interim_answers(visit: Visit) -> None:
+    drip(visit, b"HTTP/1.1 100 Continue\r\n\r\n" * 100, 0.0)
+
+
+def endless_behind_the_last_chunk(visit: Visit) -> None:
+    visit.say(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n")
+    drip(visit, b"X: y\r\n" * 1000, 0.0)
+
+
+def endless_tiny_chunks(visit: Visit) -> None:
+    visit.say(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")
+    drip(visit, b"1\r\nx\r\n" * 1000, 0.0)
+
+
 ENDINGS = [
+    (broken_off_in_the_head, NoAnswer),
+    (endless_interim_answers, NoAnswer),
+    (endless_behind_the_last_chunk, TooLong),
+    (endless_tiny_chunks, TooLong),
     (drip_head, NoAnswer),
     (continue_for_ever, NoAnswer),
     (silence, NoAnswer),
@@ -288,3 +310,34 @@ def test_a_body_that_nobody_reads_leaves_no_connection_behind() -> None:
             with ask(pools, f"http://127.0.0.1:{server.port}/", {}, SHORT) as answer:
                 assert answer.status == 200
         assert len(server.visits) == 2
+
+
+@pytest.mark.parametrize("play", [endless_interim_answers, endless_behind_the_last_chunk, endless_tiny_chunks])
+def test_head_and_marks_between_chunks_count_among_the_bytes(play: Play, monkeypatch: pytest.MonkeyPatch) -> None:
+    allowances: list[Allowance] = []
+
+    def allowed(deadline: Deadline, most_bytes: int) -> Allowance:
+        allowances.append(Allowance(deadline, most_bytes))
+        return allowances[0]
+
+    monkeypatch.setattr("posters.fetching.Allowance", allowed)
+    with RawServer(play) as server, suppress(TransferFailed):
+        download(server, Limits(max_bytes=100_000, deadline_s=10))
+    assert 0 < allowances[0].taken_bytes <= 100_000 + FRAMING
+
+
+def test_chunks_that_are_mostly_marks_are_cut_long_before_the_limit() -> None:
+    """Each costs 8 microseconds: 10 MB of them would keep a core busy until the deadline."""
+    with RawServer(endless_tiny_chunks) as server, pytest.raises(TooLong, match=r"than a body of [0-9,]{6} bytes"):
+        download(server, Limits())
+
+
+def test_many_chunks_of_usual_size_are_no_burden() -> None:
+    def chunks(visit: Visit) -> None:
+        visit.say(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")
+        for _ in range(400):
+            visit.say(b"200\r\n" + b"x" * 512 + b"\r\n")
+        visit.say(b"0\r\n\r\n")
+
+    with RawServer(chunks) as server:
+        assert download(server, Limits()) == (200, b"x" * 204_800)
