@@ -1,12 +1,9 @@
 """`/admin`: training, rebuilding and rolling back, for whoever has the token."""
 
-import hashlib
-import hmac
-from collections.abc import Callable
 from http import HTTPStatus
 from typing import Annotated, Any
 
-from flask import g, request
+from flask import g
 from flask_openapi3.blueprint import APIBlueprint
 from flask_openapi3.models.tag import Tag
 from pydantic import BaseModel, Field, model_validator
@@ -14,12 +11,11 @@ from pydantic import BaseModel, Field, model_validator
 from api.answers import SnapshotAnswer, SnapshotsAnswer, snapshot_answer
 from api.errors import problem_responses
 from api.job_answers import JobAnswer, job_answer
-from api.refusals import NotAuthorised
 from api.services import catalog, renew_view, services
+from api.tokens import ADMIN_SCHEME, Tokens, guard
 from index.versions import list_versions, rollback
 from workers.enqueue import start_job
 
-SCHEME = "adminToken"  # its name in the OpenAPI document
 RETRY_AFTER_S = 2
 MAX_GENERATION = 99_999_999  # the eight digits of a snapshot's folder
 
@@ -47,17 +43,17 @@ class RollbackGiven(OptionalBody):
     )
 
 
-def admin_routes(token: str) -> APIBlueprint:
-    """The admin routes behind this token; an app without a token does not register them at all."""
+def admin_routes(tokens: Tokens) -> APIBlueprint:
+    """The admin routes behind their token; an app without a token does not register them at all."""
     routes = APIBlueprint(
         "admin",
         __name__,
         url_prefix="/admin",
         abp_tags=[Tag(name="admin")],
-        abp_security=[{SCHEME: []}],
+        abp_security=[{ADMIN_SCHEME: []}],
         abp_responses=problem_responses(400, 401, 500, 503),
     )
-    routes.before_request(guard(token))
+    routes.before_request(guard(tokens))
     build = {202: JobAnswer, **problem_responses(409, 413, 415)}
     routes.post("/rebuild", responses=build)(rebuild)
     routes.post("/train", responses=build)(train)
@@ -96,20 +92,3 @@ def _started(kind: str) -> tuple[dict[str, Any], int, dict[str, str]]:
     job = start_job(catalog(), services().bell, kind, g.get("request_id"))
     headers = {"Location": f"/jobs/{job.job_id}", "Retry-After": str(RETRY_AFTER_S)}
     return job_answer(job).model_dump(mode="json"), HTTPStatus.ACCEPTED, headers
-
-
-def guard(token: str) -> Callable[[], None]:
-    """A check before each request of a blueprint: who does not send this token is refused."""
-    expected = _digest(token.encode())
-
-    def check() -> None:
-        scheme, _, given = request.headers.get("Authorization", "").partition(" ")
-        # WSGI hands headers over as Latin-1. Digests of bytes have one length, and any bytes can be compared.
-        if scheme.lower() != "bearer" or not hmac.compare_digest(_digest(given.strip().encode("latin-1")), expected):
-            raise NotAuthorised("the admin token is missing or wrong: send Authorization: Bearer TOKEN")
-
-    return check
-
-
-def _digest(content: bytes) -> bytes:
-    return hashlib.sha256(content).digest()

@@ -1,28 +1,34 @@
 """The Flask app: `gunicorn "api.app:create_app()"`, or waitress under `posterity serve`."""
 
+import logging
 import sys
 
 from flask import Flask
 from flask_openapi3.blueprint import APIBlueprint
 from flask_openapi3.models.info import Info
 from flask_openapi3.openapi import OpenAPI
+from werkzeug.middleware.proxy_fix import ProxyFix
 
 from api import (
     admin,
     curating,
+    declaring,
     documentation,
     errors,
     guarded,
     headers,
     health,
     jobs,
+    limiting,
     metrics,
     movies,
+    origins,
     pages,
     quick,
     ratings,
     services,
     similar,
+    tokens,
     user_page,
     users,
 )
@@ -40,6 +46,8 @@ ABOUT = "Movies that look alike and movies that are liked alike. Errors are appl
 # reliability.md section 9; Flask's own defaults have no limit.
 LIMITS = {"MAX_CONTENT_LENGTH": 1_048_576, "MAX_FORM_MEMORY_SIZE": 65_536, "MAX_FORM_PARTS": 20}
 
+log = logging.getLogger(__name__)
+
 
 def create_app(settings: Settings | None = None) -> Flask:
     """The app with its catalog open; it follows the published snapshots from its first request on.
@@ -53,10 +61,13 @@ def create_app(settings: Settings | None = None) -> Flask:
     """
     settings = settings or load_settings()
     sys.setswitchinterval(SWITCH_S)
-    app = _bare(settings)
+    known, limits = tokens.Tokens.of(settings), limiting.Limits.of(settings)
+    app = _bare(settings, known)
     headers.install(app)
     metrics.install(app)
     errors.install(app)
+    limiting.install(app, limits)  # before tokens are compared: guessing is counted, too
+    tokens.install(app, known)
     guarded.install(app)
     services.install(
         app,
@@ -69,20 +80,39 @@ def create_app(settings: Settings | None = None) -> Flask:
             poster_hosts=settings.poster_hosts,
         ),
     )
-    for routes in _resources(settings):
+    for routes in _resources(known):
         _register(app, routes)
+    for path, item in app.paths.items():
+        app.paths[path] = declaring.declared(path, item, known, limits)
     app.register_blueprint(documentation.routes)
     app.register_blueprint(pages.routes)
     app.register_blueprint(user_page.routes)
-    quick.install(app)
+    _install_outside(app, settings)
+    _tell(settings)
     return app
 
 
-def _bare(settings: Settings) -> OpenAPI:
+def _install_outside(app: Flask, settings: Settings) -> None:
+    """What stands in front of Flask, the innermost first."""
+    quick.install(app)
+    origins.install(app, settings.allowed_origins)
+    if settings.trusted_proxies:
+        number = settings.trusted_proxies
+        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=number, x_proto=number)  # type: ignore[method-assign]
+
+
+def _tell(settings: Settings) -> None:
+    """One line for whoever wonders later why something is refused, or is not."""
+    admin_routes = "with their token" if settings.admin_token else "not there, POSTERITY_ADMIN_TOKEN is not set"
+    reading = "with a token" if settings.read_token else "open, POSTERITY_READ_TOKEN is not set"
+    log.info("admin routes: %s; reading: %s", admin_routes, reading)
+
+
+def _bare(settings: Settings, known: tokens.Tokens) -> OpenAPI:
     app = OpenAPI(
         __name__,
         info=Info(title="Posterity", version=API_VERSION, description=ABOUT),
-        security_schemes={admin.SCHEME: {"type": "http", "scheme": "bearer"}} if settings.admin_token else {},
+        security_schemes=declaring.schemes(known),
         validation_error_status=400,
         validation_error_model=errors.Problem,
         validation_error_callback=errors.refuse,
@@ -93,11 +123,10 @@ def _bare(settings: Settings) -> OpenAPI:
     return app
 
 
-def _resources(settings: Settings) -> list[APIBlueprint]:
+def _resources(known: tokens.Tokens) -> list[APIBlueprint]:
     resources = [similar.routes, users.routes, ratings.routes, movies.routes, jobs.routes, health.routes]
-    if settings.admin_token is not None:
-        token = settings.admin_token.get_secret_value()
-        resources += [admin.admin_routes(token), curating.curating_routes(token)]
+    if known.admin is not None:
+        resources += [admin.admin_routes(known), curating.curating_routes(known)]
     return resources
 
 

@@ -27,3 +27,8 @@ class PosterCounts:
                 self._counts = self.catalog.work.counts()
                 self._until = time.monotonic() + self.kept_s
             return self._counts
+
+    def waiting(self) -> int:
+        """How many movies wait for a poster or its features."""
+        counts = self.get()
+        return counts[State.PENDING] + counts[State.FETCHED]

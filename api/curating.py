@@ -10,7 +10,6 @@ from flask_openapi3.models.tag import Tag
 from pydantic import BaseModel, Field, ValidationError, field_validator, model_validator
 from werkzeug.exceptions import RequestEntityTooLarge, UnsupportedMediaType
 
-from api.admin import SCHEME, guard
 from api.answers import AcceptedAnswer, MovieAnswer, movie_answer
 from api.errors import FieldError, InvalidRequest, problem_responses, refuse
 from api.fields import Genres, ImdbId, JsonId, JsonYear, Title
@@ -18,6 +17,7 @@ from api.movies import MoviePath, accepted
 from api.pictures import MAX_PICTURE_BYTES, MAX_UPLOAD_BYTES, picture_type
 from api.refusals import NotFailed
 from api.services import catalog, served, services
+from api.tokens import ADMIN_SCHEME, Tokens, guard
 from catalog.editing import MovieChanges
 from catalog.entries import State
 from workers.enqueue import renew_poster, retry_movie
@@ -51,7 +51,6 @@ class MovieEdit(BaseModel, extra="forbid"):
 class PosterGiven(BaseModel, extra="forbid"):
     """Another poster; without a body the poster sources are asked again."""
 
-    model_config = {"openapi_extra": {"required": False}}  # type: ignore[typeddict-unknown-key]
     image: FileStorage | None = Field(default=None, description="A JPEG, PNG or WebP picture of at most 10 MiB.")
 
     @field_validator("image")
@@ -68,22 +67,24 @@ class AskAgain(BaseModel, extra="forbid"):
     source: Literal["again"] = "again"
 
 
-def curating_routes(token: str) -> APIBlueprint:
-    """The routes behind this token; an app without a token does not register them at all."""
+def curating_routes(tokens: Tokens) -> APIBlueprint:
+    """The routes behind the admin token; an app without a token does not register them at all."""
     routes = APIBlueprint(
         "curating",
         __name__,
         abp_tags=[Tag(name="movies")],
-        abp_security=[{SCHEME: []}],
+        abp_security=[{ADMIN_SCHEME: []}],
         abp_responses=problem_responses(400, 401, 404, 500, 503),
     )
-    routes.before_request(guard(token))
+    routes.before_request(guard(tokens))
     routes.before_request(_let_pictures_in)
     body = problem_responses(409, 413, 415)
     routes.patch("/movies/<movie_id>", responses={200: MovieAnswer, **body})(edit)
     routes.delete("/movies/<movie_id>", responses={204: None})(delete)
     routes.post("/movies/<movie_id>/retry", responses={202: MovieAnswer, **problem_responses(409)})(retry)
     routes.post("/movies/<movie_id>/poster", endpoint=UPLOAD, responses={202: AcceptedAnswer, **body})(new_poster)
+    upload = routes.paths["/movies/{movie_id}/poster"].post
+    upload.requestBody.required = False  # flask-openapi3 demands every form
     return routes
 
 

@@ -161,8 +161,8 @@ def _named(err: Exception) -> Response:
     response = _answer(rule.status, rule.code, rule.says or str(err), getattr(err, "errors", ()), members)
     if rule.retry_after_s is not None:
         response.headers["Retry-After"] = str(rule.retry_after_s)
-    if rule.status == HTTPStatus.UNAUTHORIZED:
-        response.headers["WWW-Authenticate"] = 'Bearer realm="posterity"'
+    if isinstance(err, NotAuthorised):
+        response.headers["WWW-Authenticate"] = err.challenge
     return response
 
 

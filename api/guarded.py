@@ -5,11 +5,12 @@ import math
 import re
 from collections.abc import Iterator
 from io import BytesIO
-from typing import Any
+from typing import IO, Any, cast
 
 from flask import Flask, Request
 from flask.json.provider import DefaultJSONProvider
-from werkzeug.exceptions import RequestEntityTooLarge, UnsupportedMediaType
+from werkzeug.exceptions import BadRequest, HTTPException, RequestEntityTooLarge, UnsupportedMediaType
+from werkzeug.utils import cached_property
 
 from api.errors import FieldError, InvalidRequest
 from api.parameters import refuse_doubled
@@ -28,6 +29,11 @@ class GuardedRequest(Request):
         """Uploads stay in memory: they are short, by the limit of their route."""
         return BytesIO()
 
+    @cached_property
+    def stream(self) -> IO[bytes]:
+        """The body as it comes, however it is read: as JSON or as a form."""
+        return cast(IO[bytes], _Arriving(super().stream))
+
     def get_json(self, force: bool = False, silent: bool = False, cache: bool = True) -> Any:
         """The body as a dict or a list, or None when it is empty.
 
@@ -45,6 +51,26 @@ class GuardedRequest(Request):
         if not self.is_json:
             raise UnsupportedMediaType("the body must be JSON: send Content-Type: application/json")
         return parse(body)
+
+
+class _Arriving:
+    """A body whose end may never come: what a server says then of broken chunks is the client's mistake, not ours."""
+
+    def __init__(self, stream: IO[bytes]) -> None:
+        self._stream = stream
+
+    def read(self, size: int = -1) -> bytes:
+        """The next bytes.
+
+        Raises:
+            BadRequest: they do not come as the request said.
+        """
+        try:
+            return self._stream.read(size)
+        except HTTPException:
+            raise  # too long, or gone: werkzeug has said it
+        except Exception as err:
+            raise BadRequest("the body does not come as it was announced: its length or its chunks are wrong") from err
 
 
 class StrictJSON(DefaultJSONProvider):

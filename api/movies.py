@@ -26,6 +26,7 @@ from api.fields import (
     Query,
     Title,
 )
+from api.limiting import demand_room
 from api.services import catalog, served, services
 from catalog.entries import NewMovie, Reason, State
 from workers.enqueue import add_movies
@@ -99,6 +100,7 @@ def add(body: MoviesGiven) -> tuple[dict[str, Any], int, dict[str, str]]:
     given = body.root if isinstance(body.root, list) else [body.root]
     _demand_allowed_hosts(body.root)
     here = services()
+    demand_room(len(given), here.counts.waiting)
     job_id, movie_ids = add_movies(here.catalog, here.bell, [_new(movie) for movie in given], g.get("request_id"))
     return accepted(job_id, movie_ids)
 

@@ -18,6 +18,8 @@ from api.caching import headers_of
 from api.errors import InvalidRequest
 from api.following import View
 from api.headers import NOTHING, SECURITY, request_id
+from api.limiting import EXTENSION as LIMITS
+from api.limiting import READS, Limits
 from api.metrics import REQUESTS, Requests
 from api.neighbours import Seen
 from api.parameters import plain_parameters
@@ -25,6 +27,8 @@ from api.ready import Answer, Ready
 from api.refusals import Refusal
 from api.services import EXTENSION, Services
 from api.similar import SimilarQuery, similar_body, writer_of
+from api.tokens import EXTENSION as TOKENS
+from api.tokens import Tokens
 from catalog.errors import CatalogError
 from index.errors import IndexNotReady, VectorIndexError
 
@@ -49,6 +53,10 @@ class Quick:
         self._requests: Requests = app.extensions[REQUESTS]
         self._writer = writer_of(app)
         self._ready = Ready()
+        tokens: Tokens = app.extensions[TOKENS]
+        limits: Limits = app.extensions[LIMITS]
+        self._tokens = tokens if tokens.read is not None else None
+        self._limits = limits if READS in limits.rules else None
 
     def __call__(self, environ: WSGIEnvironment, start: StartResponse) -> Iterable[bytes]:
         """Answers one request."""
@@ -78,7 +86,11 @@ class Quick:
         host, hosts = environ.get("HTTP_HOST", ""), self._app.config["TRUSTED_HOSTS"]
         if len(host) > MOST_HOST or host.startswith(".") or ".." in host:
             return False  # perhaps no name that there can be: Flask refuses those
-        return hosts is None or host_is_trusted(host, hosts)
+        if hosts is not None and not host_is_trusted(host, hosts):
+            return False
+        if self._limits is not None and not self._limits.read(environ):
+            return False
+        return self._tokens is None or self._tokens.may_read(environ.get("HTTP_AUTHORIZATION", ""))
 
     def _answer(self, query: str) -> Answer:
         here = self._services

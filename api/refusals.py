@@ -9,7 +9,11 @@ class Refusal(Exception):
 
 
 class NotAuthorised(Refusal):
-    """The admin token is missing or wrong."""
+    """A token is missing or wrong; `challenge` is what WWW-Authenticate says."""
+
+    def __init__(self, why: str, challenge: str) -> None:
+        super().__init__(why)
+        self.challenge = challenge
 
 
 class NotEmbedded(Refusal):

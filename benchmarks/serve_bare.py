@@ -24,7 +24,7 @@ def main() -> None:
     """Serves it on waitress, with the numbers of `posterity api`."""
     from waitress.server import create_server
 
-    from cli.api import MAX_BODY, THREADS
+    from cli.listening import MAX_BODY, THREADS
 
     port = int(os.environ["POSTERITY_PORT"])
     create_server(

@@ -1,12 +1,15 @@
 """Every setting of Posterity, once: name, type, default, meaning."""
 
+import re
 from pathlib import Path
 from typing import Literal
 
-from pydantic import BaseModel, Field, SecretStr, field_validator
+from pydantic import BaseModel, Field, SecretStr, ValidationInfo, field_validator
 
 PREFIX = "POSTERITY_"
-MIN_TOKEN_BYTES = 32  # a shorter admin token could be guessed over the network
+MIN_TOKEN_BYTES = 32  # a shorter token could be guessed over the network
+MOST = 1_000_000_000  # of anything counted
+ORIGIN = re.compile(r"https?://[a-z0-9.-]+(:[0-9]{1,5})?|https?://\[[0-9a-f:.]+\](:[0-9]{1,5})?")
 
 
 class Settings(BaseModel, frozen=True, extra="forbid", use_attribute_docstrings=True):
@@ -54,6 +57,40 @@ class Settings(BaseModel, frozen=True, extra="forbid", use_attribute_docstrings=
     admin_token: SecretStr | None = None
     "Bearer token of the admin routes, at least 32 bytes; without one those routes do not exist."
 
+    read_token: SecretStr | None = None
+    (
+        "Token without which nobody may read or add anything, at least 32 bytes; the admin token does as well. Programs"
+        " send it as a Bearer token, browsers as the password of HTTP Basic, with any user name, for reading only."
+        " `/livez` and `/readyz` ask for none; `/metrics` does, for it counts movies and visitors."
+    )
+
+    cors_origins: str = ""
+    (
+        "Origins whose pages may ask the API from a browser, comma separated, such as `https://movies.example`; empty"
+        " allows none. They must send a token themselves: cookies and Basic are never let through."
+    )
+
+    trusted_proxies: int = Field(default=0, ge=0, le=10)
+    "Proxies in front of the API, each of which adds to `X-Forwarded-For`; with 0 that header is not believed."
+
+    rate_limit_reads_per_min: int = Field(default=0, ge=0, le=MOST)
+    "Questions and pages a minute for one client address; 0 sets no limit, and 600 is enough for a person."
+
+    rate_limit_posts_per_min: int = Field(default=60, ge=0, le=MOST)
+    "`POST /movies` a minute for one client address; 0 sets no limit, and whoever has the admin token has none."
+
+    rate_limit_movies_per_h: int = Field(default=5_000, ge=0, le=MOST)
+    "Movies an hour that one client address may hand in by `POST /movies`; as above."
+
+    rate_limit_ratings_per_min: int = Field(default=600, ge=0, le=MOST)
+    "`POST /ratings` a minute for one client address; as above."
+
+    rate_limit_admin_per_min: int = Field(default=6, ge=0, le=MOST)
+    "Requests to `/admin` a minute for one client address, with the right token or a wrong one; 0 sets no limit."
+
+    rate_limit_pending: int = Field(default=100_000, ge=0, le=MOST)
+    "Movies that may wait for a poster before `POST /movies` takes no more; 0 sets no limit."
+
     host: str = "127.0.0.1"
     "Address the API listens on."
 
@@ -87,12 +124,29 @@ class Settings(BaseModel, frozen=True, extra="forbid", use_attribute_docstrings=
     log_format: Literal["text", "json"] = "text"
     "`text` for people, `json` for collectors: one object a line, with the ids of request and job."
 
-    @field_validator("admin_token")
+    @field_validator("admin_token", "read_token")
     @classmethod
     def _long_enough(cls, token: SecretStr | None) -> SecretStr | None:
         if token is not None and len(token.get_secret_value().encode()) < MIN_TOKEN_BYTES:
             raise ValueError(f"must be at least {MIN_TOKEN_BYTES} bytes long (try: openssl rand -hex 32)")
         return token
+
+    @field_validator("read_token")
+    @classmethod
+    def _another(cls, token: SecretStr | None, info: ValidationInfo) -> SecretStr | None:
+        if token is not None and token == info.data.get("admin_token"):
+            raise ValueError("must not be the admin token: whoever may read could do everything")
+        return token
+
+    @field_validator("cors_origins")
+    @classmethod
+    def _exact_origins(cls, origins: str) -> str:
+        for origin in _parts(origins):
+            if not ORIGIN.fullmatch(origin):
+                raise ValueError(
+                    f"{origin!r} is not an origin: http:// or https://, host, perhaps :port, no path, no *"
+                )
+        return origins
 
     @field_validator("broker_url")
     @classmethod
@@ -135,6 +189,11 @@ class Settings(BaseModel, frozen=True, extra="forbid", use_attribute_docstrings=
     def source_specs(self) -> list[str]:
         """The poster sources in order, as written or by default."""
         return _parts(self.poster_sources) or (["tmdb", "titlecard"] if self.tmdb_token else ["titlecard"])
+
+    @property
+    def allowed_origins(self) -> frozenset[str]:
+        """The origins of `cors_origins`."""
+        return frozenset(_parts(self.cors_origins))
 
     @property
     def poster_hosts(self) -> frozenset[str]:

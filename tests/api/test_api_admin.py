@@ -1,10 +1,12 @@
 """/admin: only with the token, one build at a time, back to an earlier snapshot."""
 
+import logging
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 from flask.testing import FlaskClient
+from pydantic import SecretStr
 
 from api.app import create_app
 from catalog.catalog import Catalog
@@ -62,6 +64,22 @@ def test_without_a_configured_token_the_routes_do_not_exist(
     assert (answer.status_code, answer.json["code"]) == (404, "not_found")
     assert address not in client.get("/openapi.json").json["paths"]
     app.extensions["posterity"].close()
+
+
+@pytest.mark.parametrize(
+    ("changes", "line"),
+    [
+        ({}, "admin routes: with their token; reading: open, POSTERITY_READ_TOKEN is not set"),
+        ({"admin_token": None}, "admin routes: not there, POSTERITY_ADMIN_TOKEN is not set; reading: open, "),
+        ({"read_token": SecretStr("r" * 32)}, "admin routes: with their token; reading: with a token"),
+    ],
+)
+def test_the_first_line_of_the_log_says_what_is_open(
+    changes: dict[str, Any], line: str, settings: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, "api.app")
+    create_app(settings.model_copy(update=changes)).extensions["posterity"].close()
+    assert line in caplog.text
 
 
 @pytest.mark.parametrize("kind", ["rebuild", "train"])

@@ -279,6 +279,13 @@ def test_an_address_where_nothing_is_is_404(address: str, client: FlaskClient) -
     assert is_problem(client.get(address), 404)
 
 
+@pytest.mark.parametrize("address", ["/movies/999", "/similar?movie_id=999", "/movies/999/poster"])
+def test_an_unknown_movie_is_404_and_says_where_ids_are_found(address: str, client: FlaskClient) -> None:
+    answer = client.get(address)
+    assert is_problem(answer, 404)
+    assert answer.json["detail"].startswith("movie 999 is not in the catalog; /movies?q=TITLE")
+
+
 def test_another_method_is_405_and_says_which_are_allowed(client: FlaskClient) -> None:
     answer = client.delete("/movies")
     assert is_problem(answer, 405)

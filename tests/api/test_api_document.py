@@ -66,6 +66,11 @@ def test_admin_routes_ask_for_the_bearer_token(document: Any) -> None:
             assert ("security" in operation) == (changes or path.startswith("/admin/"))
 
 
+def test_a_poster_may_be_asked_for_anew_without_a_body(document: Any) -> None:
+    assert document["paths"]["/movies/{movie_id}/poster"]["post"]["requestBody"]["required"] is False
+    assert document["paths"]["/movies"]["post"]["requestBody"]["required"] is True
+
+
 def test_the_page_around_it_needs_nothing_from_elsewhere(client: FlaskClient) -> None:
     page = client.get("/docs")
     assert page.status_code == 200

@@ -37,6 +37,24 @@ def test_the_deepest_allowed_nesting_is_allowed_and_one_more_is_not() -> None:
         parse(b"[" * (MAX_DEPTH + 1) + b"]" * (MAX_DEPTH + 1))
 
 
+@pytest.mark.parametrize("nested", [b"[" * 200_000, b'{"a":' * 200_000], ids=["lists", "objects"])
+def test_what_exhausts_the_parser_is_refused_whatever_the_limit_is(
+    nested: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("api.guarded.MAX_DEPTH", len(nested))
+    with pytest.raises(InvalidRequest, match="the body is not usable JSON"):
+        parse(nested)
+
+
+def test_a_body_that_takes_all_memory_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    def no_memory(_: str) -> None:
+        raise MemoryError
+
+    monkeypatch.setattr("api.guarded._loaded", no_memory)
+    with pytest.raises(InvalidRequest, match="not usable JSON: MemoryError"):
+        parse(b"[]")
+
+
 def test_brackets_inside_a_text_are_not_nesting() -> None:
     text = '["' + "[{" * 100 + '\\"' + "[" * 100
     assert parse(json.dumps({"title": text}).encode()) == {"title": text}

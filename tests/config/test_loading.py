@@ -32,6 +32,10 @@ def test_without_settings_everything_has_a_default(tmp_path: Path) -> None:
         ("POSTERITY_LOG_LEVEL", "loud", "POSTERITY_LOG_LEVEL='loud': "),
         ("POSTERITY_BROKER_URL", "amqp://x", "POSTERITY_BROKER_URL: must start with"),
         ("POSTERITY_ADMIN_TOKEN", "short", "POSTERITY_ADMIN_TOKEN: must be at least 32 bytes"),
+        ("POSTERITY_READ_TOKEN", "short", "POSTERITY_READ_TOKEN: must be at least 32 bytes"),
+        ("POSTERITY_CORS_ORIGINS", "*", "POSTERITY_CORS_ORIGINS='*': '*' is not an origin"),
+        ("POSTERITY_TRUSTED_PROXIES", "-1", "POSTERITY_TRUSTED_PROXIES='-1': "),
+        ("POSTERITY_RATE_LIMIT_POSTS_PER_MIN", "many", "POSTERITY_RATE_LIMIT_POSTS_PER_MIN='many': "),
         ("POSTERITY_ADMIN_TOKEN_FILE", "/no/such/file", "cannot read the secret file: No such file"),
     ],
 )
@@ -47,13 +51,25 @@ def test_other_peoples_variables_are_none_of_our_business() -> None:
     assert load_settings({"PORT": "abc", "POSTERIOR_X": "1"}, None).port == 8000
 
 
-@pytest.mark.parametrize("name", ["ADMIN_TOKEN", "DATABASE_URL", "BROKER_URL"])
+def test_the_token_for_reading_must_not_open_the_admin_routes() -> None:
+    with pytest.raises(ConfigError) as caught:
+        load_settings({"POSTERITY_ADMIN_TOKEN": TOKEN, "POSTERITY_READ_TOKEN": TOKEN}, None)
+    assert str(caught.value).startswith("POSTERITY_READ_TOKEN: must not be the admin token")
+    assert TOKEN not in str(caught.value)
+
+
+@pytest.mark.parametrize("name", ["ADMIN_TOKEN", "READ_TOKEN", "DATABASE_URL", "BROKER_URL"])
 def test_a_secret_may_come_from_a_file(tmp_path: Path, name: str) -> None:
-    secret = {"ADMIN_TOKEN": TOKEN, "DATABASE_URL": "sqlite:///x.db", "BROKER_URL": "redis://:pw@h/0"}[name]
+    secret = {
+        "ADMIN_TOKEN": TOKEN,
+        "READ_TOKEN": TOKEN,
+        "DATABASE_URL": "sqlite:///x.db",
+        "BROKER_URL": "redis://:pw@h/0",
+    }[name]
     (tmp_path / "secret").write_text(secret + "\n")
     settings = load_settings({f"POSTERITY_{name}_FILE": str(tmp_path / "secret")}, None)
     value = getattr(settings, name.lower())
-    assert (value.get_secret_value() if name == "ADMIN_TOKEN" else value) == secret
+    assert (value.get_secret_value() if name.endswith("TOKEN") else value) == secret
 
 
 def test_the_environment_wins_over_the_env_file(tmp_path: Path) -> None:
@@ -68,7 +84,7 @@ def test_a_typo_in_the_env_file_is_found_too(tmp_path: Path) -> None:
         load_settings({}, tmp_path / ".env")
 
 
-@pytest.mark.parametrize("key", ["POSTERITY_ADMIN_TOKEN", "POSTERITY_BROKER_URL"])
+@pytest.mark.parametrize("key", ["POSTERITY_ADMIN_TOKEN", "POSTERITY_READ_TOKEN", "POSTERITY_BROKER_URL"])
 def test_no_error_and_no_repr_shows_a_secret(key: str) -> None:
     with pytest.raises(ConfigError) as caught:
         load_settings({key: "hunter2"}, None)
