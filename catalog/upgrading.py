@@ -8,6 +8,7 @@ from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from alembic.util import CommandError
+from sqlalchemy import Connection
 from sqlalchemy.exc import ProgrammingError
 
 from catalog.database import Database, Lock, alone
@@ -30,6 +31,31 @@ def upgrade(database: Database, revision: str = "head") -> None:
 def downgrade(database: Database, revision: str) -> None:
     """Goes back to an older schema; `base` empties the database."""
     _run(database, command.downgrade, revision)
+
+
+def revision_of(connection: Connection) -> str:
+    """The revision of the schema that a database has; empty when it has none of ours."""
+    return MigrationContext.configure(connection).get_current_revision() or ""
+
+
+def revisions() -> list[str]:
+    """The revisions that this version of the program knows, the oldest first."""
+    return [script.revision for script in ScriptDirectory(str(MIGRATIONS)).walk_revisions()][::-1]
+
+
+def step_to(connection: Connection, revision: str) -> None:
+    """Brings a database to a revision in the caller's transaction.
+
+    Raises:
+        BadSchema: this version of the program does not know the revision.
+    """
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS))
+    config.attributes["connection"] = connection
+    try:
+        command.upgrade(config, revision)
+    except CommandError as err:
+        raise BadSchema(f"the schema {revision} is of another version of this program: {err}") from err
 
 
 def _is_current(database: Database) -> bool:

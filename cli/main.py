@@ -32,6 +32,9 @@ COMMANDS = {
     "worker": ("cli.worker", True),
     "status": ("cli.status", True),
     "rollback": ("cli.rollback", True),
+    "doctor": ("cli.doctor", True),
+    "backup": ("cli.backup", True),
+    "restore": ("cli.restore", True),
     "posters": ("cli.posters", True),
     "reproduce": ("cli.reproduce", True),
     "api": ("cli.api", False),  # the API process of `serve`; production uses gunicorn
