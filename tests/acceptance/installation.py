@@ -21,6 +21,7 @@ from catalog.catalog import Catalog
 REPO = Path(__file__).resolve().parents[2]
 SHARED = REPO.parent / "shared" / "data"
 ADMIN_TOKEN = "an-admin-token-for-tests-of-32-bytes-or-more"
+UNLIMITED = ("POSTS_PER_MIN", "MOVIES_PER_H", "ADMIN_PER_MIN")  # tests are in a hurry
 
 
 def wait_until(condition: Callable[[], Any], deadline_s: float, what: str) -> Any:
@@ -60,7 +61,8 @@ class Installation:
         kept = {
             k: v for k, v in os.environ.items() if not k.startswith("POSTERITY_") and k != "PYTHONDONTWRITEBYTECODE"
         }
-        ours = {"DATA_DIR": str(self.data_dir), "PORT": str(self.port), "ADMIN_TOKEN": ADMIN_TOKEN, **self.settings}
+        ours = {"DATA_DIR": str(self.data_dir), "PORT": str(self.port), "ADMIN_TOKEN": ADMIN_TOKEN}
+        ours |= {f"RATE_LIMIT_{name}": "0" for name in UNLIMITED} | self.settings
         return kept | {f"POSTERITY_{name}": value for name, value in ours.items()}
 
     def run(self, *arguments: str, code: int = 0, timeout: float = 240) -> "subprocess.CompletedProcess[str]":

@@ -21,6 +21,7 @@ from catalog.catalog import Catalog
 
 REPO = Path(__file__).resolve().parents[2]
 END_WITHIN_S = 60
+UNLIMITED = ("POSTS_PER_MIN", "MOVIES_PER_H", "ADMIN_PER_MIN")  # tests are in a hurry
 
 
 @dataclass(frozen=True)
@@ -77,6 +78,7 @@ class Stack:
         given["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
         if "POSTERITY_HOST" in given:
             given |= {"POSTERITY_HOST": "127.0.0.1", "POSTERITY_PORT": str(self.ports["api"])}
+            given |= {f"POSTERITY_RATE_LIMIT_{name}": "0" for name in UNLIMITED}
         return kept | given
 
     def start(self, name: str, *, command: list[str] | None = None, more: tuple[str, ...] = (), user: str = "") -> None:
