@@ -10,7 +10,7 @@ demo: .venv/installed            ## import the bundled data, learn, serve, embed
 	@exec $(BIN)/posterity demo
 
 test: .venv/installed services   ## all tests, with a real Redis and a real PostgreSQL where they can be had
-	$(BIN)/python -m pytest -n 2 --dist loadfile
+	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 # The table is written whatever became of the tests; about an hour, of which the soak is half.
 nightly: .venv/installed services   ## the long form of what is tried against faults, and docs/reliability.md anew

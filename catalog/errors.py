@@ -14,7 +14,7 @@ class UnknownMovie(CatalogError):
 
     def __init__(self, movie_id: int) -> None:
         super().__init__(
-            f"movie {movie_id} is not in the catalog; find ids by /movies?q=TITLE or posterity similar TITLE"
+            f"movie {movie_id} is not in the catalog; /movies?q=TITLE finds ids, and so does posterity similar"
         )
         self.movie_id = movie_id
 

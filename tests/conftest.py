@@ -12,6 +12,19 @@ from tests.postgres import Postgres, programs, start
 
 pytest_plugins = ["tests.plan"]
 
+# Files that wait most of their time: where several processes share the tests, none may be left with these alone.
+SLOW_FIRST = ("faults", "acceptance", "deploy", "hostile", "cli")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Slow folders before the others, each in its own order."""
+
+    def place(item: pytest.Item) -> int:
+        folder = item.path.parent.name
+        return SLOW_FIRST.index(folder) if folder in SLOW_FIRST else len(SLOW_FIRST)
+
+    items.sort(key=place)
+
 
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[Postgres]:

@@ -195,6 +195,7 @@ def test_a_child_that_is_killed_while_it_waits_is_replaced_by_one_that_works(tmp
         _until(others, DIES_WITHIN_S, "no child")
         _until(catalog.presence.alive, DIES_WITHIN_S, "not ready")
         for old in range(2):
+            _until(lambda: len(others()) == 1, GIVEN_UP_S, "not one child")
             (child,) = others()
             os.kill(child, signal.SIGKILL)
             _until(lambda dead=child: others() and dead not in others(), GIVEN_UP_S, f"no child after {old + 1} deaths")
