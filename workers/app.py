@@ -79,8 +79,8 @@ def _settings(transport_options: dict[str, Any]) -> dict[str, Any]:
         "worker_hijack_root_logger": False,
         "worker_redirect_stdouts": False,
         "worker_send_task_events": False,
-        # Nobody commands workers over the broker, so nobody may; and its channel can hang a worker for good: after a line
-        # that swallowed everything redis-py reads on it for socket_timeout, again and again, in the thread of all else.
+        # Nobody commands workers over the broker, so nobody may. And the channel for it can hang a worker for good:
+        # after a line that swallowed everything redis-py reads on it, again and again, in the thread of all else.
         "worker_enable_remote_control": False,
         "imports": (),
     }
