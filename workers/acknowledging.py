@@ -9,11 +9,18 @@ import logging
 from typing import Any
 
 from celery.worker.request import Request
-from kombu.asynchronous import get_event_loop
 
 AGAIN_S = 2.0  # between two tries
 
 log = logging.getLogger(__name__)
+
+# The worker of this process. kombu's own `get_event_loop` knows none any more once a connection was lost.
+_workers: list[Any] = []
+
+
+def look_after(worker: Any) -> None:
+    """From now on acknowledgements of this worker, which runs in this process, are seen to."""
+    _workers[:] = [worker]
 
 
 class Insistent(Request):  # type: ignore[misc]  # Celery has no types
@@ -27,7 +34,7 @@ class Insistent(Request):  # type: ignore[misc]  # Celery has no types
 
 def see_later(message: Any) -> None:
     """Looks after a while whether the broker knows."""
-    loop = get_event_loop()
+    loop = getattr(_workers[0], "hub", None) if _workers else None  # memory:// has none
     if loop is not None:
         loop.call_later(AGAIN_S, _insist, message)
 

@@ -13,6 +13,7 @@ from celery.signals import worker_ready, worker_shutting_down
 from catalog.catalog import Catalog
 from catalog.entries import Kind
 from config.settings import Settings
+from workers.acknowledging import look_after
 from workers.app import TASKS_MODULE, create_celery
 from workers.pool import MendedTaskPool
 from workers.priority import step_behind
@@ -53,6 +54,7 @@ def run_worker(settings: Settings, kinds: Sequence[Kind], concurrency: int = 1) 
         ),
     )
     worker = _celery_worker(app, name, kinds, concurrency)
+    look_after(worker)
     worker.start()
     return int(worker.exitcode or 0)
 

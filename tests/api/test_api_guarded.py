@@ -69,3 +69,9 @@ def test_a_number_of_thousands_of_digits_is_refused_in_words_for_people() -> Non
 def test_the_doubled_key_is_named() -> None:
     with pytest.raises(InvalidRequest, match="'b' appears twice"):
         parse(b'{"a": 1, "b": 2, "b": 3}')
+
+
+@pytest.mark.parametrize("text", [b"1e999", b"-1e999", b"9e400"])
+def test_a_number_that_would_become_infinite_is_refused_whoever_reads_it(text: bytes) -> None:
+    with pytest.raises(InvalidRequest, match="too large a number"):
+        parse(b'{"anything": ' + text + b"}")

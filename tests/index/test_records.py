@@ -121,6 +121,7 @@ def test_a_record_that_lies_under_a_right_checksum_is_refused_by_name(name):
         ([1e-5, 1e-8], None),
         ([2e-6, 1e-8], None),
         ([1e-8] * 3000, ZeroVector),
+        ([2.9e-8] * 25_088, ZeroVector),  # long enough as it is, and nothing of it in float16
     ],
 )
 def test_what_float16_cannot_keep_is_refused(vector, error):

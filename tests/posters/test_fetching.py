@@ -341,3 +341,12 @@ def test_many_chunks_of_usual_size_are_no_burden() -> None:
 
     with RawServer(chunks) as server:
         assert download(server, Limits()) == (200, b"x" * 204_800)
+
+
+@pytest.mark.parametrize("more", [1, FRAMING // 2])
+def test_a_body_is_no_longer_than_allowed_though_its_head_would_have_room(more: int) -> None:
+    def play(visit: Visit) -> None:
+        visit.say(b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n" + b"x" * (SHORT.max_bytes + more))
+
+    with RawServer(play) as server, pytest.raises(TooLong, match="100,000 bytes came"):
+        download(server)

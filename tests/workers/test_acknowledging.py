@@ -1,6 +1,7 @@
 """An acknowledgement that the broker did not take is tried again, for as long as its connection lives."""
 
 from collections.abc import Callable
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -42,7 +43,7 @@ class Message:
 @pytest.fixture
 def loop(monkeypatch: pytest.MonkeyPatch) -> Loop:
     made = Loop()
-    monkeypatch.setattr(acknowledging, "get_event_loop", lambda: made)
+    monkeypatch.setattr(acknowledging, "_workers", [SimpleNamespace(hub=made)])
     return made
 
 
