@@ -12,12 +12,12 @@ demo: .venv/installed            ## import the bundled data, learn, serve, embed
 test: .venv/installed services   ## all tests, with a real Redis and a real PostgreSQL where they can be had
 	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
-# The table is written whatever became of the tests; about an hour, of which the soak is half.
+# The table is written whatever became of the tests; three quarters of an hour, of which one process soaks for half an hour.
 nightly: .venv/installed services   ## the long form of what is tried against faults, and docs/reliability.md anew
 	@mkdir -p build
 	@code=0; \
 	$(BIN)/python -m pytest tests/faults tests/hostile tests/acceptance tests/deploy tests/workers/test_fork.py \
-		--nightly --durations=40 --table build/nightly.jsonl || code=$$?; \
+		-n 3 --dist loadfile --no-loadscope-reorder --nightly --durations=40 --table build/nightly.jsonl || code=$$?; \
 	$(BIN)/python -m tests.plan_table build/nightly.jsonl docs/reliability.md || code=$$?; \
 	exit $$code
 
