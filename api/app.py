@@ -69,17 +69,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     limiting.install(app, limits)  # before tokens are compared: guessing is counted, too
     tokens.install(app, known)
     guarded.install(app)
-    services.install(
-        app,
-        services.Services(
-            catalog=Catalog.open(settings.catalog_url, settings.data_dir),
-            live=LiveSnapshot(settings.index_dir),
-            bell=Bell(settings.broker_url),
-            broker_url=settings.broker_url,
-            index_dir=settings.index_dir,
-            poster_hosts=settings.poster_hosts,
-        ),
-    )
+    services.install(app, _services(settings))
     for routes in _resources(known):
         _register(app, routes)
     for path, item in app.paths.items():
@@ -90,6 +80,17 @@ def create_app(settings: Settings | None = None) -> Flask:
     _install_outside(app, settings)
     _tell(settings)
     return app
+
+
+def _services(settings: Settings) -> services.Services:
+    return services.Services(
+        catalog=Catalog.open(settings.catalog_url, settings.data_dir),
+        live=LiveSnapshot(settings.index_dir),
+        bell=Bell(settings.broker_url),
+        broker_url=settings.broker_url,
+        index_dir=settings.index_dir,
+        poster_hosts=settings.poster_hosts,
+    )
 
 
 def _install_outside(app: Flask, settings: Settings) -> None:

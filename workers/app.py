@@ -67,6 +67,13 @@ def _settings(transport_options: dict[str, Any]) -> dict[str, Any]:
         "task_routes": {TASK_OF[kind]: {"queue": kind} for kind in KINDS},
         "task_default_queue": "fetch",
         "task_send_sent_event": False,
+        **_worker_settings(),
+        "imports": (),
+    }
+
+
+def _worker_settings() -> dict[str, Any]:
+    return {
         "worker_prefetch_multiplier": 1,
         "worker_pool": "prefork",
         "worker_proc_alive_timeout": 120,
@@ -82,7 +89,6 @@ def _settings(transport_options: dict[str, Any]) -> dict[str, Any]:
         # Nobody commands workers over the broker, so nobody may. And the channel for it can hang a worker for good:
         # after a line that swallowed everything redis-py reads on it, again and again, in the thread of all else.
         "worker_enable_remote_control": False,
-        "imports": (),
     }
 
 
