@@ -17,7 +17,7 @@ nightly: .venv/installed services   ## the long form of what is tried against fa
 	@mkdir -p build
 	@code=0; \
 	$(BIN)/python -m pytest tests/faults tests/hostile tests/acceptance tests/deploy tests/workers/test_fork.py \
-		-n 3 --dist loadfile --no-loadscope-reorder --nightly --durations=40 --table build/nightly.jsonl || code=$$?; \
+		-n 3 --dist loadfile --no-loadscope-reorder --nightly -v --timeout=1200 --durations=40 --table build/nightly.jsonl || code=$$?; \
 	$(BIN)/python -m tests.plan_table build/nightly.jsonl docs/reliability.md || code=$$?; \
 	exit $$code
 

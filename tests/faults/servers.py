@@ -145,6 +145,8 @@ class PostgresServer:
         query = (
             "SELECT pid FROM pg_stat_activity WHERE datname = %s AND pid <> pg_backend_pid() AND xact_start IS NOT NULL"
         )
+        # After a kill PostgreSQL restarts all its processes, and takes no connections meanwhile.
+        wait_until(self.answers, 3 * ANSWER_WITHIN_S, "PostgreSQL answers")
         end = time.monotonic() + within_s
         with self.connected() as connection:
             while time.monotonic() < end:

@@ -18,7 +18,7 @@ from tests.plan import Judge
 FORK = multiprocessing.get_context("fork")  # a new interpreter would take longer to start than it lives
 PROCESSES = 8
 SEED = 17
-WITHIN_S = 240.0
+WITHIN_S, LONG_WITHIN_S = 240.0, 1_000.0  # a bound against hanging: what is judged is what is lost
 END_WITHIN_S = 30.0
 
 
@@ -76,12 +76,13 @@ def test_writers_that_are_killed_lose_nothing_and_lock_nobody_out(
 ) -> None:
     writes = (2000 if url.startswith("sqlite") else 500) if nightly else 60
     writers = [Writer(f"w{number}", url, tmp_path, writes) for number in range(PROCESSES)]
-    draw, pause, end = random.Random(SEED), threading.Event(), time.monotonic() + WITHIN_S
+    within_s = LONG_WITHIN_S if nightly else WITHIN_S
+    draw, pause, end = random.Random(SEED), threading.Event(), time.monotonic() + within_s
     for writer in writers:
         writer.live()
     try:
         while alive := [writer for writer in writers if writer.alive]:
-            assert time.monotonic() < end, f"seed {SEED}: not done within {WITHIN_S:g} s"
+            assert time.monotonic() < end, f"seed {SEED}: not done within {within_s:g} s"
             pause.wait(1.0)
             victim = draw.choice(alive)
             if victim.alive:

@@ -93,7 +93,7 @@ def test_one_movie_asked_for_a_hundred_times_and_one_bell_heard_a_thousand_times
         for movie_id in want:
             again = [[NewMovie(f"Movie {movie_id}", movie_id, 2000)]] * (asked if movie_id == 1 else 2)
             list(pool.map(ask, again))
-    wait_until(lambda: done(catalog) and waiting(redis) == 0, 300, "every bell is heard")
+    wait_until(lambda: done(catalog) and waiting(redis) == 0, 1_000 if nightly else 250, "every bell is heard")
     wrong = broken_rows(catalog, want)
     heard = Counter(line.split()[1] for line in tasks.read_text().splitlines())
     told = f"{wrong or 'one embedding, one end'}; {heard['the-same-fetch'] + heard['the-same-embed']:,} heard"
