@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from catalog.catalog import Catalog
 from catalog.changes import OVERLAP_S, Changed, EmbeddedVector, Stamp
 from index.errors import BadRecord, VectorIndexError
-from index.packed import Packed, joined, pack_records
+from index.packed import Packed, joined
+from index.record_blocks import pack_records
 from index.records import decode_record
 from index.side import SideList
 from index.snapshot import Snapshot

@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.poster_mixes import packed_rows
-from index.packed import Packed, pack_records, words_of
+from index.packed import Packed, words_of
+from index.record_blocks import pack_records
 from index.records import encode_record
 
 DEFAULT_FEATURES = Path(__file__).resolve().parents[2] / "shared" / "data" / "poster-features.npz"

@@ -10,9 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from index.errors import DimensionMismatch
 from index.machine import HALVES, compiled, lowest_one
-from index.records import record_parts
 
 WORD = 64  # bits of one word of a bitmap
 
@@ -70,28 +68,6 @@ class Packed:
 def words_of(dimension: int) -> int:
     """Words of a bitmap of d bits."""
     return -(-dimension // WORD)
-
-
-def pack_records(records: Sequence[bytes], dimension: int) -> Packed:
-    """Records of the catalog as packed rows, each record checked to its last bit.
-
-    Args:
-        records: n records in format 1. dimension: that each of them must have.
-
-    Raises:
-        BadRecord: a record is damaged. DimensionMismatch: it is of another dimension.
-    """
-    parts = [record_parts(record) for record in records]
-    for position, part in enumerate(parts):
-        if part.dimension != dimension:
-            raise DimensionMismatch(dimension, part.dimension, f"record {position} of the block")
-    bitmaps = np.zeros((len(parts), 8 * words_of(dimension)), np.uint8)
-    for row, part in zip(bitmaps, parts, strict=True):
-        row[: len(part.bitmap)] = part.bitmap
-    counts = np.array([len(part.values) for part in parts], np.int64)
-    starts = np.concatenate([np.zeros(1, np.int64), np.cumsum(counts)])
-    values = np.concatenate([part.values for part in parts]) if parts else np.empty(0, np.float16)
-    return Packed(dimension, bitmaps.view(np.uint64), values, starts, lengths_of(values, starts))
 
 
 def lengths_of(values: NDArray[np.float16], starts: NDArray[np.int64]) -> NDArray[np.float64]:

@@ -12,9 +12,10 @@ from index.dots import Question, exact_cosines
 from index.errors import SnapshotCorrupt
 from index.gram import room
 from index.machine import compiled, ones_in
-from index.packed import WORD, Packed, lengths_of, pack_records
+from index.packed import WORD, Packed, lengths_of
 from index.packed_layout import array_file
 from index.packed_space import PackedSpace
+from index.record_blocks import pack_records
 from index.records import encode_record
 from index.reranking import Promises, best_rows
 from index.threads import side_by_side

@@ -14,10 +14,11 @@ from index.contents import PackedContents, Run, npy_bytes
 from index.durable import FileDigest, write_durably
 from index.errors import BadRecord, DimensionMismatch, ZeroVector
 from index.growing import GrowingArray
-from index.packed import Packed, pack_records, words_of
+from index.packed import Packed, words_of
 from index.packed_files import map_array
 from index.packed_layout import PackedInfo, array_file
 from index.packed_space import PackedSpace
+from index.record_blocks import pack_records
 from index.reporting import Progress
 from index.spaces import SpaceInfo
 from index.vectors import MIN_NORM, checked_ids

@@ -29,10 +29,10 @@ from index.vectors import checked
 FORMAT = 1
 HALF_MAX = 65504.0  # the largest finite float16
 MAX_DIMENSION = 1 << 24  # a bound for hostile headers, far over the 25088 of VGG16
-_MAGIC = b"PV"
-_HEADER = struct.Struct("<2sBBI")
-_CRC = struct.Struct("<I")
-_INFINITE = 0x7C00  # the bits of infinity in float16; NaN lies above
+MAGIC = b"PV"
+HEADER = struct.Struct("<2sBBI")
+CRC = struct.Struct("<I")
+INFINITE = 0x7C00  # the bits of infinity in float16; NaN lies above
 
 
 def encode_record(vector: NDArray[np.float32]) -> bytes:
@@ -56,9 +56,9 @@ def encode_record(vector: NDArray[np.float32]) -> bytes:
     checked(halves.astype(np.float32))  # what is stored must pass the gate of the index as well
     there = np.zeros(len(vector), dtype=bool)
     there[places] = True
-    body: bytes = _HEADER.pack(_MAGIC, FORMAT, 0, len(vector)) + np.packbits(there, bitorder="little").tobytes()
+    body: bytes = HEADER.pack(MAGIC, FORMAT, 0, len(vector)) + np.packbits(there, bitorder="little").tobytes()
     body += halves.tobytes()
-    return body + _CRC.pack(zlib.crc32(body))
+    return body + CRC.pack(zlib.crc32(body))
 
 
 def decode_record(record: bytes) -> NDArray[np.float32]:
@@ -118,31 +118,31 @@ def record_parts(record: bytes) -> RecordParts:
     """
     dimension = _dimension(record)
     n_bitmap = (dimension + 7) // 8
-    n_values = (len(record) - _HEADER.size - n_bitmap - _CRC.size) // 2
+    n_values = (len(record) - HEADER.size - n_bitmap - CRC.size) // 2
     if n_values < 0:
         raise BadRecord(f"{len(record)} bytes are too short for dimension {dimension}")
-    bitmap: NDArray[np.uint8] = np.frombuffer(record, np.uint8, n_bitmap, _HEADER.size)
-    expected = _HEADER.size + n_bitmap + 2 * int(np.bitwise_count(bitmap).sum()) + _CRC.size
+    bitmap: NDArray[np.uint8] = np.frombuffer(record, np.uint8, n_bitmap, HEADER.size)
+    expected = HEADER.size + n_bitmap + 2 * int(np.bitwise_count(bitmap).sum()) + CRC.size
     if len(record) != expected or (dimension % 8 and bitmap[-1] >> dimension % 8):
         raise BadRecord(f"{len(record)} bytes, its bitmap asks for {expected}")
-    values: NDArray[np.float16] = np.frombuffer(record, "<f2", n_values, _HEADER.size + n_bitmap)
+    values: NDArray[np.float16] = np.frombuffer(record, "<f2", n_values, HEADER.size + n_bitmap)
     bits = values.view(np.uint16) & 0x7FFF  # without the sign: 0 is zero, from 0x7C00 on infinity and NaN
-    if n_values and (bits.min() == 0 or bits.max() >= _INFINITE):
+    if n_values and (bits.min() == 0 or bits.max() >= INFINITE):
         raise BadRecord("a stored number is zero or not finite")
     return RecordParts(dimension, bitmap, values)
 
 
 def _dimension(record: bytes) -> int:
     """The d that the header states, once the whole record is known to be undamaged."""
-    if len(record) < _HEADER.size + _CRC.size:
+    if len(record) < HEADER.size + CRC.size:
         raise BadRecord(f"{len(record)} bytes are too short for any record")
-    magic, version, reserved, dimension = _HEADER.unpack_from(record)
-    if magic != _MAGIC:
-        raise BadRecord(f"it starts with {bytes(magic)!r} and not with {_MAGIC!r}")
+    magic, version, reserved, dimension = HEADER.unpack_from(record)
+    if magic != MAGIC:
+        raise BadRecord(f"it starts with {bytes(magic)!r} and not with {MAGIC!r}")
     if version != FORMAT:
         raise BadRecord(f"format {version}, this version reads format {FORMAT}")
-    body = memoryview(record)[: -_CRC.size]
-    if zlib.crc32(body) != _CRC.unpack_from(record, len(body))[0]:
+    body = memoryview(record)[: -CRC.size]
+    if zlib.crc32(body) != CRC.unpack_from(record, len(body))[0]:
         raise BadRecord("its checksum does not fit its content: cut short or damaged")
     if reserved != 0 or not 0 < dimension <= MAX_DIMENSION:
         raise BadRecord(f"dimension {dimension}, reserved byte {reserved}")

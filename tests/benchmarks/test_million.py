@@ -15,7 +15,7 @@ from benchmarks.bars import bar
 from benchmarks.million import MILLION, curve_rows, measured, parsed, points, row_of
 from benchmarks.million_plot import draw, table
 from benchmarks.search_posters import RealPosters
-from index.packed import pack_records
+from index.record_blocks import pack_records
 from index.records import encode_record
 
 

@@ -8,7 +8,8 @@ from numpy.typing import NDArray
 
 from benchmarks.poster_kernels import draw, kth_largest
 from benchmarks.poster_mixes import Mixer, grown, packed_rows, records_of
-from index.packed import Packed, pack_records
+from index.packed import Packed
+from index.record_blocks import pack_records
 from index.records import encode_record
 
 DIMENSION = 200

@@ -17,7 +17,7 @@ from benchmarks.search_posters import (
     split,
     write_features,
 )
-from index.packed import pack_records
+from index.record_blocks import pack_records
 from index.records import encode_record
 
 

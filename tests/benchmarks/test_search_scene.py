@@ -10,7 +10,8 @@ from benchmarks.poster_mixes import Mixer
 from benchmarks.search_rows import Size, filtered_row, free_row, lookup_row
 from benchmarks.search_scene import Phases, Runs, Scene, scene
 from index import publishing
-from index.packed import Packed, pack_records
+from index.packed import Packed
+from index.record_blocks import pack_records
 from index.records import encode_record
 from tests.verifier_here import VerifierHere
 

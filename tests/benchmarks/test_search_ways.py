@@ -5,7 +5,8 @@ import pytest
 from numpy.typing import NDArray
 
 from benchmarks.search_ways import DirectionsWay, ListsWay, leading
-from index.packed import Packed, pack_records
+from index.packed import Packed
+from index.record_blocks import pack_records
 from index.records import encode_record
 
 DIMENSION, ROWS = 150, 60

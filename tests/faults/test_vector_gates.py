@@ -17,7 +17,7 @@ from index.contents import SpaceContents
 from index.errors import DimensionMismatch, DuplicateId, InvalidVector, NotFinite, OutOfRange, ZeroVector
 from index.filtering import Kind
 from index.flat import FlatSpace, Neighbour
-from index.packed import pack_records
+from index.record_blocks import pack_records
 from index.records import decode_record, encode_record
 from index.spaces import Metric
 from index.vectors import checked_ids, unit_rows

@@ -8,9 +8,10 @@ from numpy.typing import NDArray
 
 from index.arranging import arrange
 from index.flat import Neighbour
-from index.packed import Packed, pack_records
+from index.packed import Packed
 from index.packed_parts import PackedParts
 from index.packed_space import PackedSpace
+from index.record_blocks import pack_records
 from index.records import decode_record, encode_record
 from index.spaces import SpaceInfo
 

@@ -8,7 +8,8 @@ from numpy.typing import NDArray
 
 from index.directions import Directions, encode_rows, fit_directions, quantised
 from index.gram import SIDE, gram_matrix, products, room
-from index.packed import Packed, pack_records
+from index.packed import Packed
+from index.record_blocks import pack_records
 from index.records import encode_record
 
 

@@ -17,7 +17,8 @@ from index.directions import encode_rows, fit_directions
 from index.dots import cosines_of_pairs
 from index.gram import gram_matrix
 from index.neighbourhoods import Neighbourhoods, candidate_neighbours, exact_neighbours, updated_neighbours
-from index.packed import Packed, pack_records
+from index.packed import Packed
+from index.record_blocks import pack_records
 from index.records import encode_record
 from index.shortlists import among_all, within_clusters
 
