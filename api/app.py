@@ -1,7 +1,6 @@
 """The Flask app: `gunicorn "api.app:create_app()"`, or waitress under `posterity serve`."""
 
 import logging
-import sys
 
 from flask import Flask
 from flask_openapi3.blueprint import APIBlueprint
@@ -39,9 +38,6 @@ from index.live import LiveSnapshot
 from workers.enqueue import Bell
 
 API_VERSION = "1.0.0"  # of the HTTP interface: its first number changes when a program written for it would break
-# Seconds that a thread which only computes, as one that takes a new snapshot up, may keep the others waiting: Python's
-# own 5 ms are more than ten answers take.
-SWITCH_S = 0.0005
 ABOUT = "Movies that look alike and movies that are liked alike. Errors are application/problem+json (RFC 9457)."
 # reliability.md section 9; Flask's own defaults have no limit.
 LIMITS = {"MAX_CONTENT_LENGTH": 1_048_576, "MAX_FORM_MEMORY_SIZE": 65_536, "MAX_FORM_PARTS": 20}
@@ -60,7 +56,6 @@ def create_app(settings: Settings | None = None) -> Flask:
         CatalogError: the catalog cannot be opened.
     """
     settings = settings or load_settings()
-    sys.setswitchinterval(SWITCH_S)
     known, limits = tokens.Tokens.of(settings), limiting.Limits.of(settings)
     app = _bare(settings, known)
     headers.install(app)

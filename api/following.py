@@ -2,8 +2,11 @@
 
 import logging
 import os
+import sys
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import numpy as np
@@ -23,6 +26,10 @@ REST = 4.0  # times as long as looking took, at least: a flood of changes takes 
 # Movies are read again whole after so long: somebody may have changed them past this program, by SQL or by an older
 # version of it that runs beside this one for the time of an update.
 REREAD_S = 3600.0
+# Seconds that this thread may keep those waiting that answer, while it takes a snapshot or movies up: Python's own 5 ms
+# are more than ten answers take. Between whiles they stay: threads that answer would take the lock from each other all
+# the time, at half the requests a second (waitress, `benchmarks.serve`).
+GIVE_WAY_S, USUAL_S = 0.0005, 0.005
 MOST_WAITED_FOR = 50_000  # movies that a first request waits for, half a second; more are read beside the requests
 
 log = logging.getLogger(__name__)
@@ -87,7 +94,7 @@ class Follower:
 
     def refresh(self) -> None:
         """Looks now."""
-        with self._looking:
+        with self._looking, giving_way():
             self._look()
 
     def notice(self) -> None:
@@ -116,7 +123,8 @@ class Follower:
     def _read_all(self) -> None:
         """Fills the shelf beside the lock: requests that look meanwhile do not wait for a million movies."""
         try:
-            self._fill()
+            with giving_way():
+                self._fill()
         except CatalogError as err:
             self._silence(str(err))
         except Exception:
@@ -183,3 +191,16 @@ class Follower:
             snapshot = self._base if self._base is None or side is None else self._base.with_side(side)
         self._view = View(snapshot, shelf, before.revision + 1)
         self._outdated = False
+
+
+@contextmanager
+def giving_way() -> Iterator[None]:
+    """Lets other threads of this process take their turn soon, whatever is computed within.
+
+    Where two do so at once, the one that ends first ends it for both: the interval is one for the whole process.
+    """
+    sys.setswitchinterval(GIVE_WAY_S)
+    try:
+        yield
+    finally:
+        sys.setswitchinterval(USUAL_S)

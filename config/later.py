@@ -6,8 +6,17 @@ import os
 import threading
 import time
 from collections import deque
+from collections.abc import Iterable, Iterator
+from typing import Protocol
 
 PAUSE_S = 0.05  # lines gather so long: a process that is killed loses them
+
+
+class Target(Protocol):
+    """Formats and writes lines, many at once."""
+
+    def emit_all(self, records: Iterable[logging.LogRecord]) -> None:
+        """Writes these lines."""
 
 
 class Later(logging.Handler):
@@ -22,7 +31,7 @@ class Later(logging.Handler):
             the record (`keep` sees to that).
     """
 
-    def __init__(self, target: logging.Handler) -> None:
+    def __init__(self, target: Target) -> None:
         super().__init__()
         self._target = target
         self._waiting: deque[logging.LogRecord] = deque()
@@ -44,12 +53,14 @@ class Later(logging.Handler):
 
     def flush(self) -> None:
         """Writes what waits."""
+        self._target.emit_all(self._all())
+
+    def _all(self) -> Iterator[logging.LogRecord]:
         while self._waiting:
             try:
-                record = self._waiting.popleft()
+                yield self._waiting.popleft()
             except IndexError:
                 return  # another thread wrote it
-            self._target.handle(record)
 
     def _start(self) -> None:
         self._process, self._some = os.getpid(), threading.Event()

@@ -2,13 +2,14 @@
 
 import logging
 import os
+import sys
 import threading
 from typing import Any
 
 import pytest
 
 from api import following
-from api.following import Follower
+from api.following import USUAL_S, Follower, giving_way
 from api.shelf_view import Wish
 from catalog.entries import NewMovie
 from catalog.storing import store_movies
@@ -222,3 +223,10 @@ def test_nobody_waits_for_the_thread_that_looks(place: Place, follower: Follower
     with follower._looking:
         assert follower.view() is before
     assert follower.view().snapshot is live.current
+
+
+def test_threads_give_way_only_while_one_looks() -> None:
+    usual = sys.getswitchinterval()
+    with giving_way():
+        assert sys.getswitchinterval() < usual
+    assert sys.getswitchinterval() == usual == USUAL_S

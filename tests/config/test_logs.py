@@ -3,12 +3,24 @@
 import io
 import json
 import logging
+import os
+import sys
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 
-from config.logs import HIDDEN, JsonLines, Redacting, enter_context, formatter, log_context, secret_values
+from config.logs import (
+    HIDDEN,
+    TOGETHER,
+    JsonLines,
+    Lines,
+    Redacting,
+    enter_context,
+    formatter,
+    log_context,
+    secret_values,
+)
 from config.settings import Settings
 
 SECRET = "a-secret-of-the-house"
@@ -109,3 +121,30 @@ def test_a_password_written_for_an_address_is_hidden_in_clear_too(written: Calla
 def test_text_for_people_ends_with_what_the_line_belongs_to(written: Callable[..., str]) -> None:
     line = written(Redacting(), lambda log: log.info("posters", extra={"job_ids": ["a", "b"]}))
     assert line.endswith("INFO workers.embed: posters [job_ids=a,b]")
+
+
+def test_lines_written_together_are_whole_and_as_few_pieces_as_the_system_keeps_together(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    pieces: list[bytes] = []
+    monkeypatch.setattr(os, "write", lambda _, piece: pieces.append(piece) or len(piece))
+    handler = Lines(sys.__stderr__ or sys.stderr)
+    handler.setFormatter(JsonLines())
+    long = "x" * (TOGETHER + 1)
+    told = [*(f"line {number}" for number in range(100)), long, "behind it"]
+    handler.emit_all([logging.makeLogRecord({"msg": text}) for text in told])
+    lines = b"".join(pieces).decode().splitlines()
+    assert [json.loads(line)["message"] for line in lines] == told
+    assert all(piece.endswith(b"\n") for piece in pieces)
+    assert [len(piece) <= TOGETHER for piece in pieces].count(False) == 1
+    assert len(pieces) < 10
+
+
+def test_a_line_that_cannot_be_written_takes_no_other_with_it(capsys: pytest.CaptureFixture[str]) -> None:
+    stream = io.StringIO()
+    handler = Lines(stream)
+    handler.setFormatter(JsonLines())
+    bad = logging.makeLogRecord({"msg": "%d", "args": ("no number",)})
+    handler.emit_all([logging.makeLogRecord({"msg": "before"}), bad, logging.makeLogRecord({"msg": "after"})])
+    assert [json.loads(line)["message"] for line in stream.getvalue().splitlines()] == ["before", "after"]
+    assert "no number" in capsys.readouterr().err
