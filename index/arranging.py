@@ -182,7 +182,7 @@ def _sample(count: int) -> NDArray[np.int64]:
 
 def _codes(packed: Packed, known: PackedSpace, kept: NDArray[np.int64]) -> Codes:
     """The codes in the order of the rows: those there were, and those of fresh rows along the same directions."""
-    old = known.codes_by_row()
+    old = known.parts.codes_by_row()
     numbers = np.empty((len(packed), old.numbers.shape[1]), np.int8)
     scales = np.empty(len(packed), np.float32)
     there = kept >= 0

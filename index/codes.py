@@ -11,10 +11,13 @@ from numpy.typing import NDArray
 
 from index.directions import Directions
 from index.dots import Question
-from index.machine import loosely_compiled
+from index.machine import compiled, loosely_compiled
 
 _MANY = 1_000  # numbers that are not zero, from which on small ones are left out
 _LARGE = 0.6  # of their mean size: below it they are small
+# A question's largest coordinate in 16 bits: 512 products with 8 bits of a code stay within 32, in which processors
+# multiply and add two at once, twice as fast as in floats.
+_LARGEST = np.float32(32_767)
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,19 +114,16 @@ def _project(
             out[j] += weights[i] * np.float32(numbers[positions[i], j])
 
 
-@loosely_compiled
+@compiled
 def _products(
     numbers: NDArray[np.int8], scales: NDArray[np.float32], coordinates: NDArray[np.float32], out: NDArray[np.float32]
 ) -> None:
+    rounded, unit = _rounded(coordinates)
     for row in range(len(out)):
-        code = numbers[row]
-        total = np.float32(0)
-        for j in range(len(coordinates)):
-            total += np.float32(code[j]) * coordinates[j]
-        out[row] = total * scales[row]
+        out[row] = np.float32(_product(numbers[row], rounded)) * scales[row] * unit
 
 
-@loosely_compiled
+@compiled
 def _products_of(
     numbers: NDArray[np.int8],
     scales: NDArray[np.float32],
@@ -131,9 +131,27 @@ def _products_of(
     places: NDArray[np.int64],
     out: NDArray[np.float32],
 ) -> None:
+    rounded, unit = _rounded(coordinates)
     for i in range(len(places)):
-        code = numbers[places[i]]
-        total = np.float32(0)
-        for j in range(len(coordinates)):
-            total += np.float32(code[j]) * coordinates[j]
-        out[i] = total * scales[places[i]]
+        out[i] = np.float32(_product(numbers[places[i]], rounded)) * scales[places[i]] * unit
+
+
+@compiled
+def _rounded(coordinates: NDArray[np.float32]) -> tuple[NDArray[np.int16], np.float32]:
+    """The coordinates as whole numbers of a unit, and the unit."""
+    largest = np.float32(0)
+    for number in coordinates:
+        largest = max(largest, abs(number))
+    unit = largest / _LARGEST if largest > 0 else np.float32(1)
+    out = np.empty(len(coordinates), np.int16)
+    for j in range(len(coordinates)):
+        out[j] = np.int16(np.rint(coordinates[j] / unit))
+    return out, unit
+
+
+@compiled
+def _product(code: NDArray[np.int8], coordinates: NDArray[np.int16]) -> np.int32:
+    total = np.int32(0)
+    for j in range(len(coordinates)):  # each step back to 32 bits: Python's sum would be taken in 64
+        total = np.int32(total + np.int32(np.int32(code[j]) * np.int32(coordinates[j])))
+    return total

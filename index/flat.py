@@ -1,7 +1,7 @@
 """Exact search in one space: every row is looked at, and the best are scored again in float64."""
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,8 +22,7 @@ _NONE = np.empty(0, dtype=np.int64)
 __all__ = ["MAX_K", "FlatSpace", "Kind", "Neighbour"]
 
 
-@dataclass(frozen=True, slots=True)
-class Neighbour:
+class Neighbour(NamedTuple):
     """A movie and how near it is: a cosine in [0, 1] for posters, in [-1, 1] for other cosines, or an inner product."""
 
     movie_id: int

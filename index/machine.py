@@ -1,4 +1,4 @@
-"""How the inner loops of this room become machine code, and the two instructions on bits that Python lacks."""
+"""How the inner loops of this room become machine code, and the instructions that Python lacks."""
 
 from collections.abc import Callable
 from typing import Any, TypeVar, cast
@@ -7,6 +7,9 @@ import numpy as np
 from llvmlite import ir
 from numba import njit, types
 from numba.extending import intrinsic
+from numpy.typing import NDArray
+
+_LINE = 64  # bytes of a cache line, of most processors
 
 Kernel = TypeVar("Kernel", bound=Callable[..., object])
 
@@ -52,3 +55,27 @@ def lowest_one(_: Any, word: Any) -> Any:
         return builder.cttz(arguments[0], ir.Constant(ir.IntType(1), 0))
 
     return types.uint64(types.uint64), generate
+
+
+@intrinsic  # type: ignore[untyped-decorator]
+def _prefetch(_: Any, array: Any, place: Any) -> Any:
+    """Asks for the piece of memory (a cache line) that holds one number of an array; nothing waits for it."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        made = context.make_array(signature.args[0])(context, builder, arguments[0])
+        number = builder.gep(made.data, [arguments[1]])
+        bit = ir.IntType(32)
+        kind = ir.FunctionType(ir.VoidType(), [ir.IntType(8).as_pointer(), bit, bit, bit])
+        function = builder.module.declare_intrinsic("llvm.prefetch", (ir.IntType(8).as_pointer(),), kind)
+        # to read, to be kept in all caches, data and not code
+        builder.call(function, [builder.bitcast(number, ir.IntType(8).as_pointer()), bit(0), bit(3), bit(1)])
+        return context.get_dummy_value()
+
+    return types.void(array, types.intp), generate
+
+
+@compiled
+def fetch_ahead(numbers: NDArray[Any]) -> None:
+    """Has these numbers, contiguous, brought into the cache while something else is worked on."""
+    for place in range(0, len(numbers), _LINE // numbers.itemsize):
+        _prefetch(numbers, place)

@@ -39,6 +39,14 @@ class PackedParts:
     neighbours: Neighbourhoods
     stated: PackedInfo
 
+    def codes_by_row(self) -> Codes:
+        """The codes in the order of the rows; a copy where there are clusters."""
+        if self.clusters is None:
+            return self.codes
+        places = np.empty(self.info.count, np.int64)
+        places[self.clusters.rows] = np.arange(self.info.count)
+        return Codes(self.codes.numbers[places], self.codes.scales[places])
+
 
 @dataclass(frozen=True, slots=True)
 class Tuning:

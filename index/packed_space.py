@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from index.codes import Codes, coordinates_of
+from index.codes import coordinates_of
 from index.dots import Question, exact_cosines
 from index.errors import DimensionMismatch, NotInIndex
 from index.filtering import EVERYONE, Among, Kind, RowFilter
@@ -66,15 +66,6 @@ class PackedSpace:
         """Which of these movies are here, bool (m,), and the rows of those, int64 (found,), in the order asked."""
         return self._rows.of_many(movie_ids)
 
-    def codes_by_row(self) -> Codes:
-        """The codes in the order of the rows; a copy where there are clusters."""
-        clusters, codes = self.parts.clusters, self.parts.codes
-        if clusters is None:
-            return codes
-        places = np.empty(len(self), np.int64)
-        places[clusters.rows] = np.arange(len(self))
-        return Codes(codes.numbers[places], codes.scales[places])
-
     def tuned(self, tuning: Tuning) -> "PackedSpace":
         """The same space, searched less or more thoroughly; for measurements."""
         return PackedSpace(self.parts, tuning)
@@ -134,11 +125,13 @@ class PackedSpace:
         own: Kind = "generated" if self.parts.generated[row] else "real"
         kind = own if kind == "same" else kind
         k = _asked(k, debias)
-        left_out = np.append(self._excluded(among), row)
         if kind == own and self._look_up and not among.exact:
-            known = self._looked_up(row, k, self._mask(kind, among), left_out)
+            known = self._first_listed(row, k) if among is EVERYONE else None
+            if known is None:
+                known = self._looked_up(row, k, self._mask(kind, among), self._excluded(among))
             if known is not None:
                 return known
+        left_out = np.append(self._excluded(among), row)
         return self._search(Question.of_row(self.parts.packed, row), k, kind, left_out, among)
 
     def search_vector(
@@ -164,8 +157,16 @@ class PackedSpace:
         question = Question.of(vector, self.parts.packed)
         return self._search(question, _asked(k, debias), kind, self._excluded(among), among)
 
+    def _first_listed(self, row: int, k: int) -> list[Neighbour] | None:
+        """The first k of the list of neighbours, where everybody may answer; None where it has not so many."""
+        rows = self.parts.neighbours.rows[row, :k]
+        if len(rows) < k or rows[-1] < 0:  # a list ends with -1
+            return None
+        ids = self.parts.movie_ids[rows].tolist()
+        return list(map(Neighbour, ids, self.parts.neighbours.scores[row, :k].tolist()))
+
     def _looked_up(
-        self, row: int, k: int, mask: NDArray[np.bool_] | None, left_out: NDArray[np.int64]
+        self, row: int, k: int, mask: NDArray[np.bool_] | None, excluded: NDArray[np.int64]
     ) -> list[Neighbour] | None:
         """The answer from the list of neighbours; None where that is too short to know."""
         rows, scores = self.parts.neighbours.rows[row], self.parts.neighbours.scores[row]
@@ -173,8 +174,8 @@ class PackedSpace:
         whole = int(np.count_nonzero(there)) == self._of_kind["generated" if self.parts.generated[row] else "real"] - 1
         if mask is not None:
             there &= mask[rows]
-        if len(left_out) > 1:
-            there &= ~np.isin(rows, left_out)
+        if len(excluded):
+            there &= ~np.isin(rows, excluded)
         places = np.flatnonzero(there)[:k]
         if len(places) < k and not whole:
             return None

@@ -111,6 +111,9 @@ def _demand_lists(folder: Path, space: PackedSpace) -> None:
     rows, scores = parts.neighbours.rows, parts.neighbours.scores
     if rows.min() < -1 or rows.max() >= len(space) or not np.isfinite(scores).all():
         raise SnapshotCorrupt(folder / array_file(name, "neighbours"), "it names rows that there are not")
+    there = rows >= 0
+    if (there[:, 1:] > there[:, :-1]).any():
+        raise SnapshotCorrupt(folder / array_file(name, "neighbours"), "a list goes on behind its end")
     if parts.clusters is not None:
         starts, order = parts.clusters.starts, parts.clusters.rows
         whole = starts[0] == 0 and starts[-1] == len(space) and (np.diff(starts) >= 0).all()

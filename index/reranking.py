@@ -3,8 +3,8 @@
 How much the exact cosine lies above what the codes promise is much the same for all candidates of one question. It is
 measured on those scored so far; once the next promise, with that and some standard deviations on top (the patience),
 stays below the k-th best exact score, the rest is left alone. Questions that no fit has seen, recall@10 and candidates
-scored on average, with a patience of 4 and of 6: 2,250 real posters 1.000 with 54, 1.000 with 92; 8,000 real and mixed
-ones .9965 with 74, 1.000 with 152; 6,000 mixed ones, which lie closest to each other, .989 with 313, .997 with 542.
+scored on average, at the patience of their number: 2,250 real posters .9992 with 43; 5,000 real and mixed ones .9972
+with 67; 10,000 of these 1.000 with 127 (`python -m benchmarks.search`).
 """
 
 from dataclasses import dataclass
@@ -13,14 +13,13 @@ from math import log2
 import numpy as np
 from numpy.typing import NDArray
 
-from index.dots import Question, exact_cosines
+from index.dots import Asked, Question, Stored, asked, cosine_of, on_its_way, stored
 from index.machine import compiled
 from index.packed import Packed
 
-PATIENCE, MOST_PATIENCE = 4.0, 8.0
+PATIENCE, MOST_PATIENCE = 3.5, 8.0
 _SPARSE = 2_500  # rows up to which the least patience is enough; each doubling puts more of them near the tenth
 FIRST = 32  # scored before anybody asks whether that is enough
-STEP = 16  # and so many more each time, or a quarter of those scored
 _FEW = 256  # candidates put into order at first; more only where these are not enough, which is rare
 
 
@@ -64,18 +63,17 @@ def best_rows(
         most: how many are scored at most.
     """
     scores = np.empty(min(most, len(promises.values)), np.float32)
-    done, step, ordered = 0, max(FIRST, k + k // 2), min(most, max(_FEW, 2 * k))
+    ordered = min(most, max(_FEW, 2 * k))
     rows, promised = promises.first(ordered)
-    while done < len(rows):
-        end = min(done + step, len(rows))
-        scores[done:end] = exact_cosines(question, packed, rows[done:end])
-        done, step = end, max(STEP, end // 4)
-        if done == len(rows) == ordered < most:
-            ordered = min(4 * ordered, most)
-            rows, promised = _continued(promises, rows, ordered)
-        if done < len(rows) and _enough(scores[:done], promised, k, patience):
-            break
-    return rows[:done], scores[:done]
+    here, there = asked(question), stored(packed)
+    best, seen = np.full(k, -np.inf, np.float32), np.zeros(2)
+    first, done = max(FIRST, k + k // 2), 0
+    while True:
+        done, enough = _scored(here, there, rows, promised, done, first, patience, scores, best, seen)
+        if enough or len(rows) < ordered or ordered >= len(scores):
+            return rows[:done], scores[:done]
+        ordered = min(4 * ordered, most)
+        rows, promised = _continued(promises, rows, ordered)
 
 
 def _continued(
@@ -89,16 +87,47 @@ def _continued(
 
 
 @compiled
-def _enough(scores: NDArray[np.float32], promised: NDArray[np.float32], k: int, patience: float) -> bool:
-    """True when the next promise cannot become one of the k best, as far as those that were scored tell."""
-    done = len(scores)
-    if done < k:
-        return False
-    total = squares = 0.0
-    for i in range(done):
+def _scored(
+    question: Asked,
+    there: Stored,
+    rows: NDArray[np.int64],
+    promised: NDArray[np.float32],
+    done: int,
+    first: int,
+    patience: float,
+    scores: NDArray[np.float32],
+    best: NDArray[np.float32],
+    seen: NDArray[np.float64],
+) -> tuple[int, bool]:
+    """Goes on scoring; how many are done now, and whether the next promise cannot become one of the k best.
+
+    Args:
+        done: rows scored before. first: rows that are scored before anybody asks.
+        best: the k best scores so far, rising. seen: sum of what lay above the promises so far, and of its squares.
+    """
+    for i in range(done, len(rows)):
+        if first <= i:
+            mean = seen[0] / i
+            spread = np.sqrt(max(seen[1] / i - mean * mean, 0.0))
+            if promised[i] + mean + patience * spread < best[0]:
+                return i, True
+        if i + 1 < len(rows):
+            on_its_way(there, rows[i + 1])
+        scores[i] = cosine_of(question, there, rows[i])
         above = np.float64(scores[i]) - np.float64(promised[i])
-        total += above
-        squares += above * above
-    mean = total / done
-    spread = np.sqrt(max(squares / done - mean * mean, 0.0))
-    return bool(promised[done] + mean + patience * spread < np.partition(scores, done - k)[done - k])
+        seen[0] += above
+        seen[1] += above * above
+        _put(scores[i], best)
+    return len(rows), False
+
+
+@compiled
+def _put(score: np.float32, best: NDArray[np.float32]) -> None:
+    """Among the best, which rise, in the place of the least, if it is better."""
+    place = 0
+    while place < len(best) and score > best[place]:
+        if place > 0:
+            best[place - 1] = best[place]
+        place += 1
+    if place > 0:
+        best[place - 1] = score

@@ -167,19 +167,19 @@ def test_a_damaged_file_is_refused_by_its_name(version, tmp_path, name, how):
         Snapshot.open(folder)
 
 
-def wrong(version, tmp_path, name, change):
-    """A version with one array changed and its sha256 made to fit: what only verification can find."""
+def wrong(version, tmp_path, change, *names):
+    """A version with arrays changed and their sha256 made to fit: what only verification can find."""
     folder = tmp_path / "v00000001"
     shutil.copytree(version, folder)
-    path = folder / array_file("poster", name)
-    path.chmod(0o644)
-    array = np.load(path)
-    change(array)
-    np.save(path, array)
     manifest = folder / "manifest.json"
     manifest.chmod(0o644)
     stated = json.loads(manifest.read_text())
-    stated["files"][path.name]["sha256"] = digest_of(path).sha256
+    for path in [folder / array_file("poster", name) for name in names]:
+        path.chmod(0o644)
+        array = np.load(path)
+        change(array)
+        np.save(path, array)
+        stated["files"][path.name]["sha256"] = digest_of(path).sha256
     manifest.write_text(json.dumps(stated))
     return folder
 
@@ -196,11 +196,20 @@ def first(array, value):
         ("bitmaps", lambda a: a.__setitem__((0, -1), np.uint64(1) << np.uint64(63)), "as many numbers as bits"),
         ("norms", lambda a: first(a, 3.0), "not that of its row"),
         ("neighbours", lambda a: first(a, 9_999), "rows that there are not"),
-        ("neighbours", lambda a: a[:].sort(axis=1), "other scores with its neighbours"),
-        ("neighbours", lambda a: a.__setitem__((slice(None), 0), -1), "nearer neighbours"),
+        ("neighbours", lambda a: a[:, :9][:, ::-1].sort(axis=1), "other scores with its neighbours"),
+        ("neighbours", lambda a: a.__setitem__((slice(None), 0), -1), "goes on behind its end"),
     ],
 )
 def test_verification_finds_what_no_checksum_can(version, tmp_path, name, change, why):
-    folder = wrong(version, tmp_path, name, change)
+    folder = wrong(version, tmp_path, change, name)
     with pytest.raises(SnapshotCorrupt, match=why):
+        verify(folder, read_manifest(folder)[0])
+
+
+def test_verification_finds_a_list_without_its_nearest(version, tmp_path):
+    def without_the_first(array):
+        array[:, :10] = array[:, 1:11]
+
+    folder = wrong(version, tmp_path, without_the_first, "neighbours", "neighbour_scores")
+    with pytest.raises(SnapshotCorrupt, match="nearer neighbours"):
         verify(folder, read_manifest(folder)[0])

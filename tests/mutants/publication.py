@@ -150,8 +150,15 @@ PUBLICATION = (
     Mutant(
         "a record's checksum is compared",
         "index/records.py",
-        "if zlib.crc32(body) != _CRC.unpack_from(record, len(body))[0]:",
+        "if zlib.crc32(body) != CRC.unpack_from(record, len(body))[0]:",
         "if False:",
         (RECORDS,),
+    ),
+    Mutant(
+        "the checksums of a block of records are compared",
+        "index/record_blocks.py",
+        "if zlib.crc32(memoryview(record)[:body]) != CRC.unpack_from(record, body)[0]:",
+        "if False:",
+        ("tests/index/test_record_blocks.py",),
     ),
 )
