@@ -3,6 +3,7 @@
 import click
 
 from api.app import create_app
+from api.collecting import leave_alone
 from cli.draining import run_until_told
 from cli.lifeline import end_with_parent
 from cli.listening import listen
@@ -22,5 +23,6 @@ def api_command(supervised: bool) -> None:
     server = listen(create_app(settings), settings)
     if supervised:
         end_with_parent()
+    leave_alone()
     click.echo(f"listening on http://{settings.host}:{server.effective_port}", err=True)
     run_until_told(server)

@@ -89,7 +89,10 @@ def when_ready(server: Any) -> None:
 
 def post_worker_init(worker: Any) -> None:
     """Loads the snapshot before the first request comes: a restart under load must not begin with a wait."""
+    from api.collecting import leave_alone
+
     worker.wsgi.extensions["posterity"].watch()
+    leave_alone()
 
 
 def child_exit(_server: Any, worker: Any) -> None:

@@ -8,6 +8,7 @@ from index.dots import Question, exact_cosines
 from index.errors import DimensionMismatch, NotInIndex
 from index.filtering import EVERYONE, Among, Kind, RowFilter
 from index.flat import MAX_K, Neighbour
+from index.list_heads import ListHeads
 from index.packed_layout import PackedInfo
 from index.packed_parts import PackedParts, Tuning
 from index.probing import nearest_places
@@ -45,6 +46,7 @@ class PackedSpace:
         listed = parts.stated.listed
         self._look_up = parts.stated.neighbours == "exact" or (listed is not None and listed >= LISTED_ENOUGH)
         self._rows = RowNumbers(parts.movie_ids)
+        self._heads = ListHeads(parts.movie_ids, parts.neighbours)
         self._filter = RowFilter(parts.info.count, parts.info.name, parts.generated)
         cards = int(np.count_nonzero(parts.generated))
         self._of_kind: dict[Kind, int] = {"real": len(self) - cards, "generated": cards}
@@ -126,7 +128,7 @@ class PackedSpace:
         kind = own if kind == "same" else kind
         k = _asked(k, debias)
         if kind == own and self._look_up and not among.exact:
-            known = self._first_listed(row, k) if among is EVERYONE else None
+            known = self._heads.first(row, k) if among is EVERYONE else None
             if known is None:
                 known = self._looked_up(row, k, self._mask(kind, among), self._excluded(among))
             if known is not None:
@@ -156,14 +158,6 @@ class PackedSpace:
             raise DimensionMismatch(self.info.dimension, vector.shape, f"question to the {self.info.name} space")
         question = Question.of(vector, self.parts.packed)
         return self._search(question, _asked(k, debias), kind, self._excluded(among), among)
-
-    def _first_listed(self, row: int, k: int) -> list[Neighbour] | None:
-        """The first k of the list of neighbours, where everybody may answer; None where it has not so many."""
-        rows = self.parts.neighbours.rows[row, :k]
-        if len(rows) < k or rows[-1] < 0:  # a list ends with -1
-            return None
-        ids = self.parts.movie_ids[rows].tolist()
-        return list(map(Neighbour, ids, self.parts.neighbours.scores[row, :k].tolist()))
 
     def _looked_up(
         self, row: int, k: int, mask: NDArray[np.bool_] | None, excluded: NDArray[np.int64]

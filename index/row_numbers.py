@@ -1,5 +1,7 @@
 """From a movie's id to the number of its row: the one place that knows the order of a space's rows."""
 
+from bisect import bisect_left
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -17,13 +19,16 @@ class RowNumbers:
         self.movie_ids = movie_ids
         self._order = np.argsort(movie_ids, kind="stable")
         self._ordered_ids = movie_ids[self._order]
+        # One id is looked up in Python: NumPy lets go of the interpreter's lock for it, and threads that answer other
+        # requests go first.
+        self._numbers, self._rows = self._ordered_ids.data, self._order.data
 
     def of(self, movie_id: int) -> int | None:
         """The movie's row, or None when it has none."""
-        place = int(np.searchsorted(self._ordered_ids, movie_id))
-        if place == len(self._ordered_ids) or self._ordered_ids[place] != movie_id:
+        place = bisect_left(self._numbers, movie_id)
+        if place == len(self._numbers) or self._numbers[place] != movie_id:
             return None
-        return int(self._order[place])
+        return int(self._rows[place])
 
     def of_many(self, movie_ids: NDArray[np.int64]) -> tuple[NDArray[np.bool_], NDArray[np.int64]]:
         """Which of these movies have a row, bool (m,), and the rows of those, int64 (found,), in the order asked.
