@@ -4,7 +4,7 @@ BIN := .venv/bin
 # Without cached bytecode TensorFlow takes three times as long to import.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: demo test nightly mutants check lock services format clean
+.PHONY: demo test nightly weekly mutants check lock services format clean
 
 demo: .venv/installed            ## import the bundled data, learn, serve, embed
 	@exec $(BIN)/posterity demo
@@ -20,6 +20,9 @@ nightly: .venv/installed services   ## the long form of what is tried against fa
 		-n 3 --dist loadfile --no-loadscope-reorder --nightly -v --timeout=1200 --durations=40 --table build/nightly.jsonl || code=$$?; \
 	$(BIN)/python -m tests.plan_table build/nightly.jsonl docs/reliability.md || code=$$?; \
 	exit $$code
+
+weekly: .venv/installed services    ## four hours of kills, rebuilds and questions: does anything add up?
+	LONG_HAUL_S=14400 $(BIN)/python -m pytest tests/faults/test_long_haul.py -s
 
 mutants: .venv/installed services   ## switches guards off, one at a time: each must turn a test red
 	$(BIN)/python -m tests.mutants

@@ -14,13 +14,16 @@ pytest_plugins = ["tests.plan"]
 
 # Files that wait most of their time: where several processes share the tests, none may be left with these alone.
 SLOW_FIRST = ("faults", "acceptance", "deploy", "hostile", "cli")
+LONGEST = "test_soak.py"  # half an hour in the long form: everything else goes on beside it
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Slow folders before the others, each in its own order."""
+    """Slow folders before the others, each in its own order; the longest file before all."""
 
     def place(item: pytest.Item) -> int:
         folder = item.path.parent.name
+        if item.path.name == LONGEST:
+            return -1
         return SLOW_FIRST.index(folder) if folder in SLOW_FIRST else len(SLOW_FIRST)
 
     items.sort(key=place)

@@ -2,6 +2,7 @@
 
 import os
 import signal
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,6 +16,9 @@ if TYPE_CHECKING:
 
 WORKERS = ("worker-fetch", "worker-embed", "worker-build")
 N_MOVIES = 6
+EMBEDDED_WITHIN_S = 600  # a bound against hanging: hundreds came in, at one or two a second where others work beside
+
+pytestmark = pytest.mark.timeout(900)
 
 
 @pytest.fixture(scope="module")
@@ -85,10 +89,10 @@ def test_after_it_every_kind_of_work_has_one_worker_and_no_movie_was_lost(servin
         return found
 
     serving.wait_until(lambda: kinds() == ["build", "embed", "fetch"], 60, "the new workers are there")
-    catalog = serving.catalog()
-    movies = catalog.movies.count()
-    serving.wait_until(lambda: catalog.work.counts()[State.EMBEDDED] == movies, 120, "every movie is embedded")
-    with catalog.database.read() as connection:
-        assert connection.exec_driver_sql("SELECT count(*) FROM poster_work WHERE lost > 0").scalar_one() == 0
+    with closing(serving.catalog()) as catalog:
+        movies = catalog.movies.count()
+        embedded = lambda: catalog.work.counts()[State.EMBEDDED] == movies  # noqa: E731
+        serving.wait_until(embedded, EMBEDDED_WITHIN_S, "every movie is embedded")
+        with catalog.database.read() as connection:
+            assert connection.exec_driver_sql("SELECT count(*) FROM poster_work WHERE lost > 0").scalar_one() == 0
     assert movies > N_MOVIES + 20
-    catalog.close()

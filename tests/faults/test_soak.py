@@ -75,7 +75,7 @@ class Soak:
         ):
             self.kept.mend()
             if now >= next_movies:
-                self._take_in()
+                self.take_in(self.draw.randint(1, MOST_AT_ONCE))
                 next_movies += plan.add_every_s
             if now >= next_try:
                 next_try += plan.try_every_s
@@ -98,8 +98,9 @@ class Soak:
             time.sleep(0.1)
         return False
 
-    def _take_in(self) -> None:
-        ids = range(len(self.accepted) + 1, len(self.accepted) + 1 + self.draw.randint(1, MOST_AT_ONCE))
+    def take_in(self, count: int) -> None:
+        """So many movies that there were not."""
+        ids = range(len(self.accepted) + 1, len(self.accepted) + 1 + count)
         for movie_id in ids:
             draw_poster(folder_of(self.kept.installed), movie_id)
         add_movies(self.catalog, self.bell, [NewMovie(f"Movie {i}", i, 2000) for i in ids])
@@ -154,7 +155,7 @@ def test_no_movie_is_lost_whatever_is_killed_and_whenever(
     wrong = watch.wrong + ([] if drained else [f"not drained within {DRAINS_WITHIN_S:g} s: {catalog.work.counts()}"])
     if read_current(index_dir) is None:
         wrong.append("nothing was published all along")
-    wrong += _wrong(installed, catalog, soak.accepted)
+    wrong += wrong_rows(installed, catalog, soak.accepted)
     lost_jobs = sum(job.reason == "worker_lost" for job in catalog.jobs.newest(10_000, kind="rebuild"))
     lost = noted(catalog, "lost").total()
     catalog.close()
@@ -168,7 +169,8 @@ def test_no_movie_is_lost_whatever_is_killed_and_whenever(
     judge("T2", f"random SIGKILL for {plan.seconds:g} s", kills, f">= {plan.least_kills} kills, O1 to O5", told, held)
 
 
-def _wrong(installed: Installation, catalog: Catalog, accepted: list[int]) -> list[str]:
+def wrong_rows(installed: Installation, catalog: Catalog, accepted: list[int]) -> list[str]:
+    """What is not as it must be of these movies, in the catalog and in a snapshot that is published for it."""
     expected: dict[int, bytes | None] = {i: reference(folder_of(installed), i) for i in accepted}
     publish_here(installed, catalog)
     return broken_rows(catalog, expected) + broken_snapshot(installed.data_dir / "index", expected)
