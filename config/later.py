@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator
 from typing import Protocol
 
 PAUSE_S = 0.05  # lines gather so long: a process that is killed loses them
+END_WITHIN_S = 1.0
 
 
 class Target(Protocol):
@@ -37,6 +38,7 @@ class Later(logging.Handler):
         self._waiting: deque[logging.LogRecord] = deque()
         self._some = threading.Event()
         self._process = 0
+        self._writing = threading.Lock()
         atexit.register(self.flush)
 
     def createLock(self) -> None:  # noqa: N802 - the name is logging's
@@ -52,8 +54,15 @@ class Later(logging.Handler):
             self._some.set()
 
     def flush(self) -> None:
-        """Writes what waits."""
-        self._target.emit_all(self._all())
+        """Writes what waits; at the end of a process once the thread has written what it has in hand."""
+        ours = self._writing.acquire(
+            timeout=END_WITHIN_S
+        )  # a fork may have left it taken, by a thread that is not here
+        try:
+            self._target.emit_all(self._all())
+        finally:
+            if ours:
+                self._writing.release()
 
     def _all(self) -> Iterator[logging.LogRecord]:
         while self._waiting:
@@ -63,7 +72,7 @@ class Later(logging.Handler):
                 return  # another thread wrote it
 
     def _start(self) -> None:
-        self._process, self._some = os.getpid(), threading.Event()
+        self._process, self._some, self._writing = os.getpid(), threading.Event(), threading.Lock()
         self._some.set()
         threading.Thread(target=self._write, args=(self._some,), name="access-log", daemon=True).start()
 

@@ -122,22 +122,27 @@ class Lines(logging.Handler):
         """Writes the lines, as many at once as the system keeps together."""
         piece = b""
         for record in records:
-            try:
-                line = f"{self.format(record)}\n".encode(errors="backslashreplace")
-                if piece and len(piece) + len(line) > TOGETHER:
-                    piece = self._written(piece)
-                piece += line
-            except Exception:  # noqa: BLE001 - as every handler: what is logged must not end what logs
-                self.handleError(record)
-        with suppress(OSError, ValueError):  # nobody reads any more: there is no place to say so
-            self._written(piece)
+            line = self._line(record)
+            if len(piece) + len(line) > TOGETHER:
+                self._write(piece)
+                piece = b""
+            piece += line
+        self._write(piece)
 
-    def _written(self, piece: bytes) -> bytes:
-        if piece and self._file is None:
-            self._stream.write(piece.decode())
-        elif piece and self._file is not None:
-            os.write(self._file, piece)
-        return b""
+    def _line(self, record: logging.LogRecord) -> bytes:
+        try:
+            return f"{self.format(record)}\n".encode(errors="backslashreplace")
+        except Exception:  # noqa: BLE001 - as every handler: what is logged must not end what logs
+            self.handleError(record)
+            return b""
+
+    def _write(self, piece: bytes) -> None:
+        with suppress(OSError, ValueError):  # nobody reads any more, or the disk is full: there is no place to say so
+            if self._file is None:
+                self._stream.write(piece.decode())
+                return
+            while piece:  # a long one may be taken in parts
+                piece = piece[os.write(self._file, piece) :]
 
 
 class _Requests(Later):

@@ -58,7 +58,7 @@ def products(packed: Packed, left: NDArray[np.int64], right: NDArray[np.int64]) 
     Args:
         left: int64 (l,). right: int64 (r,), better the shorter of the two.
 
-    Memory: 4 l r bytes, 51 MB for 512 rows of the right laid out, and 7 MB per core.
+    Memory: 4 l r bytes, 51 MB for 512 rows of the right laid out, twice that where there are more, and 7 MB per core.
     """
     out = np.empty((len(left), len(right)), np.float32)
     with ThreadPoolExecutor(cores()) as threads:

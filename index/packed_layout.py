@@ -6,6 +6,7 @@ from typing import Annotated, Any, ClassVar, Literal
 import numpy as np
 from pydantic import ConfigDict, Field
 
+from index.directions import MOST_DIRECTIONS
 from index.packed import words_of
 from index.spaces import SpaceInfo
 
@@ -28,7 +29,7 @@ class PackedInfo:
     __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(extra="forbid", strict=True)
 
     values: Annotated[int, Field(ge=1)]
-    directions: Annotated[int, Field(ge=1)]
+    directions: Annotated[int, Field(ge=1, le=MOST_DIRECTIONS)]  # a product of more may not fit into 32 bits
     clusters: Annotated[int, Field(ge=0)]
     fresh: Annotated[int, Field(ge=0)]
     neighbours: Literal["exact", "candidates"]

@@ -4,7 +4,7 @@ How much the exact cosine lies above what the codes promise is much the same for
 measured on those scored so far; once the next promise, with that and some standard deviations on top (the patience),
 stays below the k-th best exact score, the rest is left alone. Questions that no fit has seen, recall@10 and candidates
 scored on average, at the patience of their number: 2,250 real posters .9992 with 43; 5,000 real and mixed ones .9972
-with 67; 10,000 of these 1.000 with 127 (`python -m benchmarks.search`).
+with 67; 10,000 of these 1.000 with 127 (counted once, in the scenes of `benchmarks.search_scene`).
 """
 
 from dataclasses import dataclass
@@ -73,17 +73,20 @@ def best_rows(
         if enough or len(rows) < ordered or ordered >= len(scores):
             return rows[:done], scores[:done]
         ordered = min(4 * ordered, most)
-        rows, promised = _continued(promises, rows, ordered)
+        rows, promised = _continued(promises, rows, promised, ordered)
 
 
 def _continued(
-    promises: Promises, rows: NDArray[np.int64], count: int
+    promises: Promises, rows: NDArray[np.int64], promised: NDArray[np.float32], count: int
 ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
-    """More rows behind those that were scored already; equal promises may stand in another order."""
-    more, promised = promises.first(count)
+    """At most `count` rows with their promises, those that were scored already before the others.
+
+    Where promises are equal, those scored already need not be among the `count` greatest as they are found now.
+    """
+    more, more_promised = promises.first(count)
     new = ~np.isin(more, rows)
-    known = ~new
-    return np.concatenate([rows, more[new]]), np.concatenate([promised[known], promised[new]])
+    together = np.concatenate([rows, more[new]]), np.concatenate([promised, more_promised[new]])
+    return together[0][:count], together[1][:count]
 
 
 @compiled

@@ -230,3 +230,12 @@ def test_threads_give_way_only_while_one_looks() -> None:
     with giving_way():
         assert sys.getswitchinterval() < usual
     assert sys.getswitchinterval() == usual == USUAL_S
+
+
+def test_threads_give_way_to_each_other_while_a_follower_looks(
+    follower: Follower, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[float] = []
+    monkeypatch.setattr(follower, "_look", lambda: seen.append(sys.getswitchinterval()))
+    follower.refresh()
+    assert seen == [pytest.approx(following.GIVE_WAY_S)]

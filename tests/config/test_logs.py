@@ -4,6 +4,7 @@ import io
 import json
 import logging
 import os
+import subprocess
 import sys
 from collections.abc import Callable
 from typing import Any
@@ -148,3 +149,35 @@ def test_a_line_that_cannot_be_written_takes_no_other_with_it(capsys: pytest.Cap
     handler.emit_all([logging.makeLogRecord({"msg": "before"}), bad, logging.makeLogRecord({"msg": "after"})])
     assert [json.loads(line)["message"] for line in stream.getvalue().splitlines()] == ["before", "after"]
     assert "no number" in capsys.readouterr().err
+
+
+def test_a_long_line_that_the_system_takes_in_parts_is_written_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+    taken: list[bytes] = []
+
+    def some(_: int, piece: bytes) -> int:
+        taken.append(piece[:1000])
+        return len(taken[-1])
+
+    monkeypatch.setattr(os, "write", some)
+    handler = Lines(sys.__stderr__ or sys.stderr)
+    handler.setFormatter(JsonLines())
+    handler.emit(logging.makeLogRecord({"msg": "x" * 2 * TOGETHER}))
+    assert len(taken) > 2
+    assert json.loads(b"".join(taken))["message"] == "x" * 2 * TOGETHER
+
+
+def test_what_the_thread_has_in_hand_is_written_before_the_process_ends() -> None:
+    program = (
+        "import logging, sys, time\n"
+        "from config.later import Later\n"
+        "class Slow:\n"
+        "    def emit_all(self, records):\n"
+        "        for record in records:\n"
+        "            time.sleep(0.005)\n"
+        "            print(record.msg, flush=True)\n"
+        "later = Later(Slow())\n"
+        "for number in range(40): later.emit(logging.makeLogRecord({'msg': number}))\n"
+        "time.sleep(0.1)\n"  # the thread is in the middle of it: half a dozen of 40 lines are written
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=60)
+    assert done.stdout.split() == [str(number) for number in range(40)]

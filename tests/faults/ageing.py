@@ -2,10 +2,10 @@
 
 import threading
 import time
-from collections import Counter
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from itertools import pairwise
+from math import nan
 from pathlib import Path
 from statistics import median
 from types import TracebackType
@@ -14,7 +14,8 @@ from typing import Self
 from tests.faults.harness import children
 
 EVERY_S = 1.0
-LASTS_S = 3.0  # a parent may need a moment to bury its child
+LASTS_S = 15.0  # Celery's parents bury within 5 s, and later where others work beside: what stays is a zombie
+LEAST_SEEN = 12
 MB = 1024.0  # kB, as the kernel counts
 
 
@@ -32,7 +33,8 @@ class Ageing:
         self._thread = threading.Thread(target=self._run, name="ageing")
         self._dead_since: dict[int, float] = {}
         self.seen: list[tuple[float, float]] = []  # (seconds, MB)
-        self.zombies: Counter[int] = Counter()
+        self.zombies: set[int] = set()
+        self.longest_dead_s = 0.0
 
     def __enter__(self) -> Self:
         self._thread.start()
@@ -46,7 +48,9 @@ class Ageing:
 
     @property
     def mb_per_min(self) -> float:
-        """How fast the memory grows: the median slope between the sixths of the time behind the first third."""
+        """How fast the memory grows, from the third to the last sixth of the time; NaN where too little was seen."""
+        if len(self.seen) < LEAST_SEEN:
+            return nan
         began, ended = self.seen[0][0], self.seen[-1][0]
         bounds = [began + (ended - began) * (2 + n) / 6 for n in range(5)]
         parts = [[mb for at, mb in self.seen if first <= at <= last] for first, last in pairwise(bounds)]
@@ -61,9 +65,8 @@ class Ageing:
                 self.seen.append((now, mb))
             dead = {pid for family in self._families() for pid in _below(family) if _state(pid) == "Z"}
             self._dead_since = {pid: self._dead_since.get(pid, now) for pid in dead}
-            for pid, since in self._dead_since.items():
-                if now - since > LASTS_S:
-                    self.zombies[pid] += 1
+            self.longest_dead_s = max([self.longest_dead_s, *(now - since for since in self._dead_since.values())])
+            self.zombies |= {pid for pid, since in self._dead_since.items() if now - since > LASTS_S}
 
 
 def anonymous_mb(pid: int) -> float | None:

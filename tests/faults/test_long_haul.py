@@ -54,7 +54,7 @@ def test_hours_of_kills_rebuilds_and_questions_leave_no_memory_taken_and_no_dead
         soak.kept.start(*WORK)
         soak.kept.start(*BUILD)
         api = installed.start("api")
-        wait_until(lambda: installed.up("/readyz") and _all_known(installed), 60, "the first movies are answered")
+        wait_until(lambda: installed.up("/readyz") and _all_known(installed), 240, "the first movies are answered")
         questions = [Question(f"/similar?movie_id={movie_id}&k=5") for movie_id in ASKED]
         families = lambda: [api.pid, *(process.pid for process in soak.kept.processes.values())]  # noqa: E731
         with (
@@ -79,7 +79,8 @@ def test_hours_of_kills_rebuilds_and_questions_leave_no_memory_taken_and_no_dead
         f"kills, rebuilds and {PER_S:g} questions/s for {plan.seconds:g} s",
         sum(soak.kills.values()),
         f"API: {f'< {MOST_MB_PER_MIN:g} MB/min' if long else f'< {MOST_MB:g} MB'}, 0 zombies, 0 not 200, O1 to O5",
-        f"{slope:+.2f} MB/min ({grown:+.0f} MB in all), {len(ageing.zombies)} zombies, {len(load.failures)} of "
+        f"{slope:+.2f} MB/min ({grown:+.0f} MB in all), {len(ageing.zombies)} zombies (buried within "
+        f"{ageing.longest_dead_s:.0f} s), {len(load.failures)} of "
         f"{load.count:,} not 200 {load.failures[:2]}, {len(soak.accepted)} movies, version "
         f"{current.generation if current else 0}, seed {seed} {wrong[:3]}",
         lived and steady and not ageing.zombies and not load.failures and not wrong,

@@ -19,7 +19,7 @@ from index.packed import Packed
 from index.packed_space import PackedSpace
 from index.publishing import publish
 from index.records import encode_record
-from index.reranking import MOST_PATIENCE, PATIENCE, Promises, best_rows, patience_for
+from index.reranking import MOST_PATIENCE, PATIENCE, Promises, _continued, best_rows, patience_for
 from index.side import OverlaidSpace, SideList
 from index.trust import demand_files, vouch
 from index.versions import served_packed
@@ -195,3 +195,19 @@ def test_lists_are_believed_where_they_hold_enough(neighbours: Any, listed: floa
     right = Oracle(np.arange(1, 301), vectors, np.zeros(300, np.uint8)).nearest(vectors[0], 5, np.arange(300) > 0)
     assert agree(space.search_movie(1, 5), right) is not believed
     assert agree(space.search_movie(1, 5, among=Among(exact=True)), right)
+
+
+class _Reshuffled(Promises):
+    """Equal promises, of which each look finds others first, as a partition may."""
+
+    def first(self, count: int) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+        rows = np.roll(np.arange(len(self.values)), count)[:count]
+        return rows, self.values[rows]
+
+
+def test_more_rows_are_never_more_than_there_is_room_for_and_keep_those_scored() -> None:
+    promises = _Reshuffled(np.full(1026, 0.5, np.float32), None)
+    rows, promised = promises.first(320)
+    more, more_promised = _continued(promises, rows, promised, 1024)
+    assert len(more) == len(more_promised) == len(set(more.tolist())) == 1024
+    assert more[:320].tolist() == rows.tolist()
