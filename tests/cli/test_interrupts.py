@@ -4,6 +4,7 @@ import ctypes
 import signal
 import sys
 import threading
+from collections.abc import Iterator
 
 import pytest
 
@@ -18,8 +19,11 @@ def pressed() -> None:
 
 
 @pytest.fixture(autouse=True)
-def _usual_handler() -> None:
-    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler, "pytest leaves Ctrl-C as Python has it"
+def _usual_handler() -> Iterator[None]:
+    """Ctrl-C as Python has it; a shell that starts the tests in the background has it ignored."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
 
 
 def test_an_interrupt_is_said_once_and_raised(capsys: pytest.CaptureFixture[str]) -> None:
