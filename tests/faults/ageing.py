@@ -1,6 +1,5 @@
 """Whether a process that lives long grows, and whether anybody leaves dead children about."""
 
-import threading
 import time
 from collections.abc import Callable, Iterable
 from contextlib import suppress
@@ -8,19 +7,17 @@ from itertools import pairwise
 from math import nan
 from pathlib import Path
 from statistics import median
-from types import TracebackType
-from typing import Self
 
 from tests.faults.harness import children
+from tests.faults.looking import Looking
 
-EVERY_S = 1.0
 LASTS_S = 15.0  # Celery's parents bury within 5 s, and later where others work beside: what stays is a zombie
 LEAST_SEEN = 12
 MB = 1024.0  # kB, as the kernel counts
 
 
-class Ageing:
-    """A thread that looks at one process and at the families of others while its `with` block lasts.
+class Ageing(Looking):
+    """Looks at one process and at the families of others while its `with` block lasts.
 
     Args:
         pid: of the process whose memory is noted: what belongs to no file (RssAnon), for mapped snapshots are the
@@ -28,23 +25,12 @@ class Ageing:
     """
 
     def __init__(self, pid: int, families: Callable[[], Iterable[int]]) -> None:
+        super().__init__()
         self._pid, self._families = pid, families
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="ageing")
         self._dead_since: dict[int, float] = {}
         self.seen: list[tuple[float, float]] = []  # (seconds, MB)
         self.zombies: set[int] = set()
         self.longest_dead_s = 0.0
-
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, err: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._stop.set()
-        self._thread.join()
 
     @property
     def mb_per_min(self) -> float:
@@ -58,15 +44,15 @@ class Ageing:
         minutes = (ended - began) / 6 / 60
         return (levels[-1] - levels[0]) / (minutes * (len(levels) - 1))
 
-    def _run(self) -> None:
-        while not self._stop.wait(EVERY_S):
-            now = time.monotonic()
-            if (mb := anonymous_mb(self._pid)) is not None:
-                self.seen.append((now, mb))
-            dead = {pid for family in self._families() for pid in _below(family) if _state(pid) == "Z"}
-            self._dead_since = {pid: self._dead_since.get(pid, now) for pid in dead}
-            self.longest_dead_s = max([self.longest_dead_s, *(now - since for since in self._dead_since.values())])
-            self.zombies |= {pid for pid, since in self._dead_since.items() if now - since > LASTS_S}
+    def look(self) -> None:
+        """Notes the memory, and the dead that nobody has buried."""
+        now = time.monotonic()
+        if (mb := anonymous_mb(self._pid)) is not None:
+            self.seen.append((now, mb))
+        dead = {pid for family in self._families() for pid in _below(family) if _state(pid) == "Z"}
+        self._dead_since = {pid: self._dead_since.get(pid, now) for pid in dead}
+        self.longest_dead_s = max([self.longest_dead_s, *(now - since for since in self._dead_since.values())])
+        self.zombies |= {pid for pid, since in self._dead_since.items() if now - since > LASTS_S}
 
 
 def anonymous_mb(pid: int) -> float | None:

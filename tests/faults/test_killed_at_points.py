@@ -34,14 +34,13 @@ from tests.faults.work_oracles import audit, broken_rows, broken_snapshot
 from tests.plan import Judge
 
 MOVIES = 20
-AT_ONCE = 3
+AT_ONCE = 2  # beside the tests of another process: more would measure how they hold each other up
 TARGETS = ("child", "parent")
 DIES_WITHIN_S = 60.0  # from the start of its process
 RECOVERS_WITHIN_S = 10.0  # a lease of 5 s, a look every second, and the work itself
 ORPHAN_ENDS_WITHIN_S = 4.0  # shorter than the lease: it must not write beside the one that takes over
 GIVEN_UP_S = 60.0
 SHORT_TIMES, NIGHTLY_TIMES = 1, 3
-MOST_AGAIN = 4  # cases that a busy machine may have held up
 
 
 @dataclass(frozen=True)
@@ -178,30 +177,19 @@ def test_every_movie_ends_once_and_right(outcomes: "dict[Case, Future[Outcome]]"
         assert wrong == [], f"turn {case.turn}\n{outcome.installed.log(0)}"
 
 
-@pytest.mark.timeout(600)
-def test_it_goes_on_soon_and_no_orphan_works_on(
-    outcomes: "dict[Case, Future[Outcome]]", server: RedisServer, tmp_path: Path, judge: Judge
-) -> None:
+def test_it_goes_on_soon_and_no_orphan_works_on(outcomes: "dict[Case, Future[Outcome]]", judge: Judge) -> None:
     ended = {case: future.result() for case, future in outcomes.items()}
-    # The cases ran beside each other and beside other tests: what took too long then is tried again by itself, once.
-    late = [(number, case) for number, (case, outcome) in enumerate(ended.items()) if not _in_time(outcome)]
-    for number, case in late[:MOST_AGAIN]:
-        ended[case] = _die(tmp_path / str(number), case, _broker(server, number))
     slowest = max(ended, key=lambda case: ended[case].recovered_s)
     orphan_s = max(outcome.orphan_s or 0.0 for outcome in ended.values())
-    again = f"; {len(late[:MOST_AGAIN])} tried again by themselves" if late else ""
+    recovered_s = ended[slowest].recovered_s
     judge(
         "T1",
         "SIGKILL of child or parent at 12 points",
         len(ended),
         f"O1 to O4, recovered within {RECOVERS_WITHIN_S:g} s, orphans end within {ORPHAN_ENDS_WITHIN_S:g} s",
-        f"slowest {ended[slowest].recovered_s:.1f} s ({slowest.setting}), longest orphan {orphan_s:.1f} s{again}",
-        all(_in_time(outcome) for outcome in ended.values()),
+        f"slowest {recovered_s:.1f} s ({slowest.setting}), longest orphan {orphan_s:.1f} s",
+        recovered_s <= RECOVERS_WITHIN_S and orphan_s <= ORPHAN_ENDS_WITHIN_S,
     )
-
-
-def _in_time(outcome: Outcome) -> bool:
-    return outcome.recovered_s <= RECOVERS_WITHIN_S and (outcome.orphan_s or 0.0) <= ORPHAN_ENDS_WITHIN_S
 
 
 def test_a_child_that_is_killed_while_it_waits_is_replaced_by_one_that_works(tmp_path: Path, judge: Judge) -> None:

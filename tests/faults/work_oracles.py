@@ -1,12 +1,10 @@
 """What must be true of work, whatever died (reliability.md section 11: O1 to O5), read from the database itself."""
 
 import hashlib
-import threading
 from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 
@@ -18,6 +16,7 @@ from index.manifest import read_manifest
 from index.records import decode_record
 from index.snapshot import Snapshot
 from index.trust import demand_files
+from tests.faults.looking import Looking
 
 AUDIT = (
     "CREATE TABLE audit (movie_id INTEGER, what TEXT)",
@@ -130,32 +129,23 @@ def unverified(index_dir: Path) -> str:
     return ""
 
 
-class Watch:
-    """O5: a thread that verifies what CURRENT names, again and again, while its `with` block lasts.
+class Watch(Looking):
+    """O5: verifies what CURRENT names, again and again, while its `with` block lasts.
 
     Attributes:
         looks: how often. wrong: what was found, one line each.
     """
 
+    every_s = 0.02
+
     def __init__(self, index_dir: Path) -> None:
+        super().__init__()
         self._index_dir = index_dir
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="watch-current")
         self.looks = 0
         self.wrong: list[str] = []
 
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, err: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._stop.set()
-        self._thread.join()
-
-    def _run(self) -> None:
-        while not self._stop.wait(0.02):
-            self.looks += 1
-            if why := unverified(self._index_dir):
-                self.wrong.append(why)
+    def look(self) -> None:
+        """One look."""
+        self.looks += 1
+        if why := unverified(self._index_dir):
+            self.wrong.append(why)
