@@ -11,7 +11,10 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Run:
-    """One run: wall seconds, peak RSS in GiB with interpreter and libraries, and the JSON it printed."""
+    """One run: wall seconds, peak RSS in GiB with interpreter and libraries, and the JSON it printed.
+
+    The peak is never below that of the process that asked (Linux counts it on): ask from a small one.
+    """
 
     wall_s: float
     peak_gib: float

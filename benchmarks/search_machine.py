@@ -66,11 +66,23 @@ def stream_gb_s() -> float:
 
 def anonymous_mib() -> float:
     """Memory of this process that belongs to no file (RssAnon), MiB; NaN where the kernel does not say (not Linux)."""
+    return _status_mib("RssAnon")
+
+
+def peak_mib() -> float:
+    """The most memory that this process had since its program began (VmHWM), MiB; NaN as above.
+
+    Not `ru_maxrss`: that of a new process begins at what its parent had.
+    """
+    return _status_mib("VmHWM")
+
+
+def _status_mib(field: str) -> float:
     try:
         lines = Path("/proc/self/status").read_text(encoding="ascii").splitlines()
     except OSError:
         return float("nan")
-    return next((int(line.split()[1]) / 1024 for line in lines if line.startswith("RssAnon")), float("nan"))
+    return next((int(line.split()[1]) / 1024 for line in lines if line.startswith(field)), float("nan"))
 
 
 def blas() -> str:

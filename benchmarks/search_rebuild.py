@@ -5,7 +5,6 @@ Run: python -m benchmarks.search_rebuild fill FOLDER FEATURES FIRST COUNT | rebu
 """
 
 import json
-import resource
 import sys
 import tempfile
 import time
@@ -17,6 +16,7 @@ import numpy as np
 from benchmarks.bars import Row, bar
 from benchmarks.own_process import run_module
 from benchmarks.poster_mixes import grown, records_of
+from benchmarks.search_machine import peak_mib
 from benchmarks.search_posters import RealPosters, read_features, write_features
 from benchmarks.search_scene import Phases
 from catalog.catalog import Catalog
@@ -92,9 +92,7 @@ def rebuild_once(folder: Path) -> dict[str, Any]:
     seconds = time.perf_counter() - began
     catalog.close()
     told = {name: result[name] for name in ("generation", "posters")}
-    unit = 1 if sys.platform == "darwin" else 1024  # of ru_maxrss, in bytes
-    peak_gib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 2**30
-    return {**told, "seconds": seconds, "phases": phases.words(), "peak_gib": peak_gib}
+    return {**told, "seconds": seconds, "phases": phases.words(), "peak_gib": peak_mib() / 1024}
 
 
 def rebuild_both(folder: Path, movies: int, new: int) -> dict[str, Any]:

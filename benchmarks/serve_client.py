@@ -20,6 +20,7 @@ from http import HTTPStatus
 ANSWER_WITHIN_S = 30.0
 END_OF_HEAD, STATUS = b"\r\n\r\n", slice(9, 12)  # HTTP/1.1 200 OK
 LENGTH = re.compile(rb"\r\ncontent-length: *(\d+)\r\n", re.IGNORECASE)
+CLOSES = re.compile(rb"\r\nconnection: *close\r\n", re.IGNORECASE)
 
 
 @dataclass
@@ -117,6 +118,8 @@ class _Connection:
         size = int(length[1])
         while len(came) < end + len(END_OF_HEAD) + size:
             came = self._more(came)
+        if CLOSES.search(came, 0, end + len(END_OF_HEAD)):
+            self.close()
         return int(came[STATUS]), size
 
     def close(self) -> None:

@@ -2,8 +2,9 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
-from sqlalchemy import ColumnElement, exists, func, or_, select
+from sqlalchemy import ColumnElement, Select, exists, func, or_, select
 
 from catalog.content import ContentStore
 from catalog.database import Database
@@ -13,6 +14,7 @@ from catalog.movies import Movies, chunks
 from catalog.schema import deleted_movies, poster_files, poster_vectors, poster_work
 
 VECTORS_PER_READ = 512  # about 4.5 MB of records at 8.7 kB each
+TIMES_PER_READ = 20_000  # some 0.1 s
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +94,17 @@ class Posters:
             rows = connection.execute(query.order_by(number.desc())).all()
         return {row[0]: row[1] for row in rows}
 
+    def times(self, fingerprint: str) -> Iterator[list[tuple[int, float]]]:
+        """Which movies have a poster that this encoder embedded, and when, in seconds since 1970.
+
+        By movie id, in runs of 20,000; each run is one short read, without the records. No two records of one movie
+        have the same time.
+        """
+        last = 0
+        while run := self._times_behind(last, fingerprint):
+            yield run
+            last = run[-1][0]
+
     def vectors(self, fingerprint: str) -> Iterator[list[StoredVector]]:
         """All embedded posters of one encoder in runs of 512, by movie id; each run is one short read."""
         last = 0
@@ -99,15 +112,40 @@ class Posters:
             yield run
             last = run[-1].movie_id
 
-    def _vectors_behind(self, last: int, fingerprint: str) -> list[StoredVector]:
+    def vectors_of(self, movie_ids: Sequence[int], fingerprint: str) -> Iterator[list[StoredVector]]:
+        """The embedded posters of these movies, in their order; those that this encoder has not embedded are left out.
+
+        In runs of 512 ids; each run is one short read.
+        """
+        query = _stored(fingerprint)
+        for start in range(0, len(movie_ids), VECTORS_PER_READ):
+            ids = movie_ids[start : start + VECTORS_PER_READ]
+            with self._database.read() as connection:
+                rows = connection.execute(query.where(poster_vectors.c.movie_id.in_(ids))).all()
+            found = {row.movie_id: StoredVector(row.movie_id, row.record, row.generated) for row in rows}
+            yield [found[movie_id] for movie_id in ids if movie_id in found]
+
+    def _times_behind(self, last: int, fingerprint: str) -> list[tuple[int, float]]:
         query = (
-            select(poster_vectors.c.movie_id, poster_vectors.c.record, poster_vectors.c.generated)
+            select(poster_vectors.c.movie_id, poster_vectors.c.embedded_at)
             .where(poster_vectors.c.movie_id > last, poster_vectors.c.fingerprint == fingerprint, counting_vectors())
             .order_by(poster_vectors.c.movie_id)
-            .limit(VECTORS_PER_READ)
+            .limit(TIMES_PER_READ)
         )
         with self._database.read() as connection:
+            return [(row.movie_id, row.embedded_at) for row in connection.execute(query)]
+
+    def _vectors_behind(self, last: int, fingerprint: str) -> list[StoredVector]:
+        after = _stored(fingerprint).where(poster_vectors.c.movie_id > last)
+        query = after.order_by(poster_vectors.c.movie_id).limit(VECTORS_PER_READ)
+        with self._database.read() as connection:
             return [StoredVector(row.movie_id, row.record, row.generated) for row in connection.execute(query)]
+
+
+def _stored(fingerprint: str) -> Select[Any]:
+    """The columns of `StoredVector`, of the vectors of one encoder that count."""
+    columns = (poster_vectors.c[name] for name in ("movie_id", "record", "generated"))
+    return select(*columns).where(poster_vectors.c.fingerprint == fingerprint, counting_vectors())
 
 
 def counting_vectors() -> ColumnElement[bool]:

@@ -131,10 +131,10 @@ class Lines(logging.Handler):
 
     def _line(self, record: logging.LogRecord) -> bytes:
         try:
-            return f"{self.format(record)}\n".encode(errors="backslashreplace")
-        except Exception:  # noqa: BLE001 - as every handler: what is logged must not end what logs
-            self.handleError(record)
-            return b""
+            line = self.format(record)
+        except Exception as err:  # noqa: BLE001 - as every handler: what is logged must not end what logs
+            line = self.format(_instead_of(record, err))
+        return f"{line}\n".encode(errors="backslashreplace")
 
     def _write(self, piece: bytes) -> None:
         with suppress(OSError, ValueError):  # nobody reads any more, or the disk is full: there is no place to say so
@@ -183,6 +183,12 @@ def secret_values(settings: Settings) -> list[str]:
         password = url.rpartition("@")[0].partition("://")[2].partition(":")[2] if at else ""
         found += [password, unquote(password)] if password else []  # drivers speak of it in clear
     return found
+
+
+def _instead_of(record: logging.LogRecord, err: Exception) -> logging.LogRecord:
+    """What is written for a line that cannot be made: where it was logged, so that somebody can mend it."""
+    told = f"a line logged at {record.pathname}:{record.lineno} cannot be made: {type(err).__name__}: {err}"
+    return logging.makeLogRecord({"name": record.name, "levelno": logging.ERROR, "levelname": "ERROR", "msg": told})
 
 
 def _level(settings: Settings, quiet: bool) -> str:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from index.attachments import NPY_HEADER, Arrays, attached_bytes, check_attached
 from index.errors import DimensionMismatch, NothingToPublish
 from index.flat_files import file_size
+from index.packed import Packed
 from index.spaces import SPACE_NAMES, Metric, SpaceInfo, SpaceName
 from index.vectors import checked_finite, checked_ids, unit_rows
 
@@ -79,12 +80,12 @@ class Run:
 
     Attributes:
         movie_ids: int64 (r,). generated: uint8 (r,), 1 where the poster is a title card.
-        records: r records as the catalog keeps them.
+        records: r records as the catalog keeps them, or the rows that an earlier version made of them.
     """
 
     movie_ids: NDArray[np.int64]
     generated: NDArray[np.uint8]
-    records: Sequence[bytes]
+    records: Sequence[bytes] | Packed
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,17 +6,15 @@ get the same score whichever of them asks, wherever they stand, and however many
 
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from index.errors import DimensionMismatch
-from index.machine import HALVES, compiled, fetch_ahead, lowest_one, ones_in
+from index.machine import HALVES, compiled, lowest_one
 from index.packed import WORD, Packed, words_of
+from index.scoring import AT_ONCE, Asked, Stored, cosines
 from index.vectors import MAX_NORM, MIN_NORM, checked
-
-AT_ONCE = 4  # common numbers of one word that are taken without asking how many there are: posters have 1.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,26 +58,6 @@ class Question:
         return cls.of(packed.row(row), packed)
 
 
-class Asked(NamedTuple):
-    """A question for machine code; `ours` and `theirs` are room for the places of common numbers."""
-
-    vector: NDArray[np.float32]
-    bits: NDArray[np.uint64]
-    norm: float
-    ours: NDArray[np.int64]
-    theirs: NDArray[np.int64]
-
-
-class Stored(NamedTuple):
-    """Packed rows for machine code; `halves` are the bits of the values, `table` every float16 by its bits."""
-
-    bitmaps: NDArray[np.uint64]
-    halves: NDArray[np.uint16]
-    starts: NDArray[np.int64]
-    norms: NDArray[np.float64]
-    table: NDArray[np.float32]
-
-
 def exact_cosines(question: Question, packed: Packed, rows: NDArray[np.int64]) -> NDArray[np.float32]:
     """The cosines of these rows to the question, rounded to float32, within [-1, 1]: (len(rows),).
 
@@ -89,18 +67,18 @@ def exact_cosines(question: Question, packed: Packed, rows: NDArray[np.int64]) -
         rows: int64 (m,), numbers of rows.
     """
     out = np.empty(len(rows), np.float32)
-    _cosines(asked(question), stored(packed), rows, out)
+    cosines(asked(question), stored(packed), rows, out)
     return out
 
 
 def asked(question: Question) -> Asked:
-    """A question as `cosine_of` wants it, with room to work in: for one thread."""
+    """A question as `index.scoring` wants it, with room to work in: for one thread."""
     room = len(question.positions) + AT_ONCE
     return Asked(question.vector, question.bits, question.norm, np.empty(room, np.int64), np.empty(room, np.int64))
 
 
 def stored(packed: Packed) -> Stored:
-    """Packed rows as `cosine_of` wants them."""
+    """Packed rows as `index.scoring` wants them."""
     return Stored(packed.bitmaps, packed.values.view(np.uint16), packed.starts, packed.norms, HALVES)
 
 
@@ -149,61 +127,3 @@ def _look_through(
             total += value * value
             word &= word - np.uint64(1)
     return count, np.sqrt(total)
-
-
-@compiled
-def _cosines(question: Asked, there: Stored, rows: NDArray[np.int64], out: NDArray[np.float32]) -> None:
-    for i in range(len(rows)):
-        if i + 1 < len(rows):
-            on_its_way(there, rows[i + 1])
-        out[i] = cosine_of(question, there, rows[i])
-
-
-@compiled
-def on_its_way(there: Stored, row: int) -> None:
-    """Has a row fetched from memory while another one is multiplied."""
-    fetch_ahead(there.bitmaps[row])
-    fetch_ahead(there.halves[there.starts[row] : there.starts[row + 1]])
-
-
-@compiled
-def cosine_of(question: Asked, there: Stored, row: int) -> float:
-    """The cosine of one row to the question, in float64, within [-1, 1]."""
-    common = _common(question.bits, there.bitmaps[row], there.starts[row], question.ours, question.theirs)
-    total = 0.0
-    for c in range(common):
-        value = there.table[there.halves[question.theirs[c]]]
-        total += np.float64(question.vector[question.ours[c]]) * np.float64(value)
-    cosine = total / (question.norm * there.norms[row])
-    return float(min(max(cosine, -1.0), 1.0))
-
-
-@compiled
-def _common(
-    bits: NDArray[np.uint64],
-    words: NDArray[np.uint64],
-    start: int,
-    ours: NDArray[np.int64],
-    theirs: NDArray[np.int64],
-) -> np.int64:
-    """Where the numbers are that both have; written four at a time without a branch, which saves two thirds."""
-    one = np.uint64(1)
-    count = np.int64(0)
-    at = np.uint64(start)
-    for w in range(len(words)):
-        there = words[w]
-        both = there & bits[w]
-        number = np.int64(ones_in(both))
-        for c in range(AT_ONCE):
-            lowest = both & (~both + one)
-            ours[count + c] = w * 64 + np.int64(lowest_one(both))
-            theirs[count + c] = np.int64(at + ones_in(there & (lowest - one)))
-            both &= both - one
-        for c in range(AT_ONCE, number):
-            lowest = both & (~both + one)
-            ours[count + c] = w * 64 + np.int64(lowest_one(both))
-            theirs[count + c] = np.int64(at + ones_in(there & (lowest - one)))
-            both &= both - one
-        count += number
-        at += ones_in(there)
-    return count

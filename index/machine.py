@@ -7,9 +7,8 @@ import numpy as np
 from llvmlite import ir
 from numba import njit, types
 from numba.extending import intrinsic
-from numpy.typing import NDArray
 
-_LINE = 64  # bytes of a cache line, of most processors
+LINE = 64  # bytes of a cache line, of most processors
 
 Kernel = TypeVar("Kernel", bound=Callable[..., object])
 
@@ -20,7 +19,9 @@ HALVES = np.arange(1 << 16, dtype=np.uint16).view(np.float16).astype(np.float32)
 def compiled(function: Kernel) -> Kernel:
     """The function in machine code, without the GIL; sums are taken in the order they are written.
 
-    Kept on the disk beside the module where that may be written to, so that only the first process waits a second.
+    Kept on the disk beside the module where that may be written to, so that only the first process waits a second. What
+    is kept is made anew when the function's own file changes, and no other: a function that is compiled into another
+    one (`compiled` ones call each other) belongs into the same file.
     """
     return _compiled(function, False)
 
@@ -58,7 +59,7 @@ def lowest_one(_: Any, word: Any) -> Any:
 
 
 @intrinsic  # type: ignore[untyped-decorator]
-def _prefetch(_: Any, array: Any, place: Any) -> Any:
+def prefetch(_: Any, array: Any, place: Any) -> Any:
     """Asks for the piece of memory (a cache line) that holds one number of an array; nothing waits for it."""
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
@@ -72,10 +73,3 @@ def _prefetch(_: Any, array: Any, place: Any) -> Any:
         return context.get_dummy_value()
 
     return types.void(array, types.intp), generate
-
-
-@compiled
-def fetch_ahead(numbers: NDArray[Any]) -> None:
-    """Has these numbers, contiguous, brought into the cache while something else is worked on."""
-    for place in range(0, len(numbers), _LINE // numbers.itemsize):
-        _prefetch(numbers, place)

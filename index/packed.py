@@ -64,6 +64,12 @@ class Packed:
         joined = np.concatenate(values) if values else np.empty(0, np.float16)
         return Packed(self.dimension, self.bitmaps[rows], joined, starts, self.norms[rows])
 
+    def part(self, start: int, end: int) -> "Packed":
+        """The rows from `start` up to `end`, not copied but for where they start."""
+        starts = self.starts[start : end + 1]
+        values = self.values[starts[0] : starts[-1]]
+        return Packed(self.dimension, self.bitmaps[start:end], values, starts - starts[0], self.norms[start:end])
+
 
 def words_of(dimension: int) -> int:
     """Words of a bitmap of d bits."""

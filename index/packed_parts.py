@@ -13,7 +13,7 @@ from index.packed import Packed
 from index.packed_layout import PackedInfo
 from index.spaces import SpaceInfo
 
-CANDIDATES = 1024  # at most so many, or four times k, are scored: 2 ms, 8 ms where a million records are cold
+CANDIDATES = 1024  # at most so many, or four times k, are scored: 2.5 to 6 ms, 8 where a million records are cold
 PROBED = 30_000  # rows whose codes are looked at where there are clusters: 2 ms
 
 

@@ -124,6 +124,10 @@ def _packed(run: Run, dimension: int) -> Packed:
         raise DimensionMismatch(len(run.records), f"{len(run.movie_ids)} ids, {len(run.generated)} flags", "a run")
     if len(run.generated) and run.generated.max() > 1:
         raise DimensionMismatch("flags of 0 and 1", run.generated.max(), "title cards")
+    if isinstance(run.records, Packed):
+        if run.records.dimension != dimension:
+            raise DimensionMismatch(dimension, run.records.dimension, "rows of an earlier version")
+        return run.records
     try:
         packed = pack_records(run.records, dimension)
     except BadRecord as err:

@@ -37,7 +37,7 @@ from index.pruning import prune, remove_leftovers, remove_version
 from index.reporting import Progress
 from index.spaces import SpaceInfo, SpaceName
 from index.trust import vouch
-from index.versions import served_generation, served_packed
+from index.versions import served_generation, served_space
 
 ROOM = 2.2  # times the snapshot's size that must be free: the snapshot itself, and as much again for everything else
 
@@ -115,7 +115,9 @@ def _make(
         if isinstance(space, SpaceContents):
             files |= _write_space(draft.folder, space, report)
             infos[space.name] = space.info
-        elif written := write_packed(draft.folder, space, served_packed(draft.root, space.name), report):
+            continue
+        before = served_space(draft.root, space.name)
+        if written := write_packed(draft.folder, space, before.space if before else None, report):
             files |= written.files
             infos[space.name], packed[space.name] = written.info, written.packed
     if not infos:

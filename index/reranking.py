@@ -13,9 +13,9 @@ from math import log2
 import numpy as np
 from numpy.typing import NDArray
 
-from index.dots import Asked, Question, Stored, asked, cosine_of, on_its_way, stored
-from index.machine import compiled
+from index.dots import Question, asked, stored
 from index.packed import Packed
+from index.scoring import scored
 
 PATIENCE, MOST_PATIENCE = 3.5, 8.0
 _SPARSE = 2_500  # rows up to which the least patience is enough; each doubling puts more of them near the tenth
@@ -69,7 +69,7 @@ def best_rows(
     best, seen = np.full(k, -np.inf, np.float32), np.zeros(2)
     first, done = max(FIRST, k + k // 2), 0
     while True:
-        done, enough = _scored(here, there, rows, promised, done, first, patience, scores, best, seen)
+        done, enough = scored(here, there, rows, promised, done, first, patience, scores, best, seen)
         if enough or len(rows) < ordered or ordered >= len(scores):
             return rows[:done], scores[:done]
         ordered = min(4 * ordered, most)
@@ -87,50 +87,3 @@ def _continued(
     new = ~np.isin(more, rows)
     together = np.concatenate([rows, more[new]]), np.concatenate([promised, more_promised[new]])
     return together[0][:count], together[1][:count]
-
-
-@compiled
-def _scored(
-    question: Asked,
-    there: Stored,
-    rows: NDArray[np.int64],
-    promised: NDArray[np.float32],
-    done: int,
-    first: int,
-    patience: float,
-    scores: NDArray[np.float32],
-    best: NDArray[np.float32],
-    seen: NDArray[np.float64],
-) -> tuple[int, bool]:
-    """Goes on scoring; how many are done now, and whether the next promise cannot become one of the k best.
-
-    Args:
-        done: rows scored before. first: rows that are scored before anybody asks.
-        best: the k best scores so far, rising. seen: sum of what lay above the promises so far, and of its squares.
-    """
-    for i in range(done, len(rows)):
-        if first <= i:
-            mean = seen[0] / i
-            spread = np.sqrt(max(seen[1] / i - mean * mean, 0.0))
-            if promised[i] + mean + patience * spread < best[0]:
-                return i, True
-        if i + 1 < len(rows):
-            on_its_way(there, rows[i + 1])
-        scores[i] = cosine_of(question, there, rows[i])
-        above = np.float64(scores[i]) - np.float64(promised[i])
-        seen[0] += above
-        seen[1] += above * above
-        _put(scores[i], best)
-    return len(rows), False
-
-
-@compiled
-def _put(score: np.float32, best: NDArray[np.float32]) -> None:
-    """Among the best, which rise, in the place of the least, if it is better."""
-    place = 0
-    while place < len(best) and score > best[place]:
-        if place > 0:
-            best[place - 1] = best[place]
-        place += 1
-    if place > 0:
-        best[place - 1] = score

@@ -58,7 +58,7 @@ class Snapshot:
         manifest = manifest or read_manifest(folder)[0]
         demand_files(folder, manifest, thorough)
         spaces = {name: _open_space(folder, info, manifest) for name, info in manifest.spaces.items()}
-        return cls(manifest, spaces, _open_attached(folder, manifest))
+        return cls(manifest, spaces, open_attached(folder, manifest))
 
     @property
     def generation(self) -> int:
@@ -116,6 +116,20 @@ class Snapshot:
         return self.space(by).search_movie(movie_id, k, kind, debias, among)
 
 
+def open_attached(folder: Path, manifest: Manifest) -> dict[str, Arrays]:
+    """What is attached to a version, by name, mapped and read-only.
+
+    Raises:
+        SnapshotCorrupt: an array is missing or not what the manifest states; the message names its file.
+    """
+    return {
+        name: MappingProxyType(
+            {key: open_array(folder / attached_file(name, key), info) for key, info in infos.items()}
+        )
+        for name, infos in (manifest.attached or {}).items()
+    }
+
+
 def anonymous_bytes(manifest: Manifest) -> int:
     """Memory that a loaded snapshot takes for itself: ids, their order and flags; for inner products lengths too.
 
@@ -144,15 +158,6 @@ def _open_flat(folder: Path, info: SpaceInfo, manifest: Manifest) -> FlatSpace:
         generated = _array(folder / generated_file(info.name), np.dtype(np.uint8), info.count)
     index = open_flat(folder / index_file(info.name), info)
     return FlatSpace(info, index, checked_ids(movie_ids), generated)
-
-
-def _open_attached(folder: Path, manifest: Manifest) -> dict[str, Arrays]:
-    return {
-        name: MappingProxyType(
-            {key: open_array(folder / attached_file(name, key), info) for key, info in infos.items()}
-        )
-        for name, infos in (manifest.attached or {}).items()
-    }
 
 
 def _array(path: Path, dtype: np.dtype[Any], count: int) -> NDArray[Any]:

@@ -1,11 +1,13 @@
 """The published versions: listing them, and going back to one."""
 
 import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
 from index.apart import verify_apart
+from index.attachments import Arrays
 from index.durable import fsync_folder
 from index.errors import NoSuchSnapshot, SnapshotCorrupt, SnapshotError, VectorIndexError
 from index.layout import Current, generations, move_current, read_current, version_folder
@@ -13,6 +15,7 @@ from index.locking import publish_lock
 from index.manifest import Manifest, read_manifest
 from index.packed_files import open_packed
 from index.packed_space import PackedSpace
+from index.snapshot import open_attached
 from index.spaces import SpaceInfo, SpaceName
 from index.trust import demand_files
 
@@ -52,7 +55,15 @@ def served_generation(root: Path) -> int | None:
     return current.generation if current else None
 
 
-def served_packed(root: Path, name: SpaceName) -> PackedSpace | None:
+@dataclass(frozen=True, slots=True)
+class ServedSpace:
+    """A packed space of a published version, and what is attached to that version: see `Snapshot.attached`."""
+
+    space: PackedSpace
+    attached: Mapping[str, Arrays]
+
+
+def served_space(root: Path, name: SpaceName) -> ServedSpace | None:
     """A packed space of the version that CURRENT names; None when there is none, or none that is whole."""
     generation = served_generation(root)
     if generation is None:
@@ -64,7 +75,8 @@ def served_packed(root: Path, name: SpaceName) -> PackedSpace | None:
         if stated is None:
             return None
         demand_files(folder, manifest)
-        return open_packed(folder, manifest.spaces[name], stated)
+        space = open_packed(folder, manifest.spaces[name], stated)
+        return ServedSpace(space, open_attached(folder, manifest))
     except VectorIndexError:
         return None
 

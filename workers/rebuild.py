@@ -1,7 +1,7 @@
 """Rebuilding: the newest model and all embedded vectors become one published snapshot."""
 
-from collections.abc import Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
+import logging
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -10,15 +10,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from catalog.catalog import Catalog
-from index.contents import PackedContents, Run, SnapshotContents, SpaceContents
+from index.contents import SnapshotContents, SpaceContents
+from index.errors import SnapshotCorrupt
+from index.manifest import Manifest
 from index.publishing import publish
 from ratings.folding import ATTACHMENT
 from ratings.model import FactorModel
 from ratings.vectors import METRIC
+from workers.poster_space import TIMES, PosterRows, poster_rows
 from workers.reporting import Report
 from workers.train import newest_model
 
-DIMENSION = 25_088  # block5_pool of VGG16: 7 x 7 x 512
+log = logging.getLogger(__name__)
 
 
 def rebuild(catalog: Catalog, models_dir: Path, index_dir: Path, report: Report) -> dict[str, Any]:
@@ -32,14 +35,26 @@ def rebuild(catalog: Catalog, models_dir: Path, index_dir: Path, report: Report)
     """
     mark = catalog.posters.mark()
     fingerprints = catalog.posters.fingerprints()
-    posters = _poster_space(catalog, fingerprints)
     newest = newest_model(catalog, models_dir)
     model_name, model = (None, None) if newest is None else (str(newest[0].result["model"]), newest[1])
     rated = None if model is None else _rating_space(catalog, str(model_name), model)
-    spaces = tuple(space for space in (posters, rated) if space is not None)
     source = {"embedded": asdict(mark), "model": model_name}
-    attached = {} if model is None or rated is None else {ATTACHMENT: _prediction(model)}
-    manifest = publish(index_dir, SnapshotContents(spaces, source, attached), report)
+    predicting = {} if model is None or rated is None else {ATTACHMENT: _prediction(model)}
+
+    def publish_with(posters: PosterRows | None) -> Manifest:
+        looks = None if posters is None else posters.contents
+        spaces = tuple(space for space in (looks, rated) if space is not None)
+        attached = predicting if posters is None else {**predicting, TIMES: posters.times}
+        return publish(index_dir, SnapshotContents(spaces, source, attached), report)
+
+    posters = _posters(catalog, fingerprints, index_dir)
+    try:
+        manifest = publish_with(posters)
+    except SnapshotCorrupt as err:
+        if posters is None or not posters.taken:
+            raise
+        log.warning("rows of the version being served do not verify any more (%s): all records are read", err)
+        manifest = publish_with(_posters(catalog, fingerprints, None))
     counts = {name: space.count for name, space in manifest.spaces.items()}
     return {
         "generation": manifest.generation,
@@ -50,29 +65,9 @@ def rebuild(catalog: Catalog, models_dir: Path, index_dir: Path, report: Report)
     }
 
 
-def _poster_space(catalog: Catalog, fingerprints: Mapping[str, int]) -> PackedContents | None:
+def _posters(catalog: Catalog, fingerprints: Mapping[str, int], index_dir: Path | None) -> PosterRows | None:
     """The poster vectors of the encoder that made most of them."""
-    if not fingerprints:
-        return None
-    fingerprint, count = next(iter(fingerprints.items()))
-    return PackedContents("poster", DIMENSION, fingerprint, _runs(catalog, fingerprint), count)
-
-
-def _runs(catalog: Catalog, fingerprint: str) -> Iterator[Run]:
-    """The records as they are stored, read once: a poster that comes or goes meanwhile is the next snapshot's.
-
-    The next run is read while the caller works on one.
-    """
-    stored = iter(catalog.posters.vectors(fingerprint))
-    with ThreadPoolExecutor(1, thread_name_prefix="read") as reader:
-        waiting = reader.submit(next, stored, None)
-        while (run := waiting.result()) is not None:
-            waiting = reader.submit(next, stored, None)
-            yield Run(
-                movie_ids=np.array([vector.movie_id for vector in run], np.int64),
-                generated=np.array([vector.generated for vector in run], np.uint8),
-                records=[vector.record for vector in run],
-            )
+    return poster_rows(catalog, next(iter(fingerprints)), index_dir) if fingerprints else None
 
 
 def _rating_space(catalog: Catalog, name: str, model: FactorModel) -> SpaceContents | None:

@@ -141,14 +141,22 @@ def test_lines_written_together_are_whole_and_as_few_pieces_as_the_system_keeps_
     assert len(pieces) < 10
 
 
-def test_a_line_that_cannot_be_written_takes_no_other_with_it(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_line_that_cannot_be_made_says_where_it_was_logged_without_a_secret_and_takes_no_other_with_it() -> None:
     stream = io.StringIO()
     handler = Lines(stream)
-    handler.setFormatter(JsonLines())
-    bad = logging.makeLogRecord({"msg": "%d", "args": ("no number",)})
-    handler.emit_all([logging.makeLogRecord({"msg": "before"}), bad, logging.makeLogRecord({"msg": "after"})])
-    assert [json.loads(line)["message"] for line in stream.getvalue().splitlines()] == ["before", "after"]
-    assert "no number" in capsys.readouterr().err
+    handler.setFormatter(JsonLines([SECRET]))
+    bad = logging.makeLogRecord({"msg": "%d", "args": (SECRET,), "pathname": "embed.py", "lineno": 7})
+    worse = logging.makeLogRecord({"msg": _Unspeakable()})
+    handler.emit_all([logging.makeLogRecord({"msg": "before"}), bad, worse, logging.makeLogRecord({"msg": "after"})])
+    before, instead, secret, after = (json.loads(line)["message"] for line in stream.getvalue().splitlines())
+    assert (before, after) == ("before", "after")
+    assert instead.startswith("a line logged at embed.py:7 cannot be made: TypeError: ")
+    assert secret.endswith(f"cannot be made: ValueError: {HIDDEN}")
+
+
+class _Unspeakable:
+    def __str__(self) -> str:
+        raise ValueError(SECRET)
 
 
 def test_a_long_line_that_the_system_takes_in_parts_is_written_whole(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -22,7 +22,7 @@ from index.records import encode_record
 from index.reranking import MOST_PATIENCE, PATIENCE, Promises, _continued, best_rows, patience_for
 from index.side import OverlaidSpace, SideList
 from index.trust import demand_files, vouch
-from index.versions import served_packed
+from index.versions import served_space
 from tests.index.packed_spaces import DIMENSION, Oracle, agree, packed_of, posters, space_of
 from tests.verifier_here import VerifierHere
 
@@ -136,7 +136,7 @@ def test_nothing_is_used_again_that_another_encoder_made(
     publish(tmp_path, contents(posters(60)))
     publish(tmp_path, contents(posters(60, dimension=dimension), fingerprint))
     assert [before is not None for before in used] == [False, reused]
-    assert served_packed(tmp_path, "poster") is not None
+    assert served_space(tmp_path, "poster") is not None
 
 
 def test_a_note_vouches_for_one_manifest_only(tmp_path: Path, here: None) -> None:
@@ -175,8 +175,9 @@ def test_a_poster_that_became_a_card_leaves_the_lists_of_posters(tmp_path: Path,
     publish(tmp_path, contents(vectors))
     cards[[3, 4, 5]] = 1
     publish(tmp_path, contents(vectors, cards=cards))
-    space, oracle = served_packed(tmp_path, "poster"), Oracle(np.arange(1, 61), vectors, cards)
-    assert space is not None
+    served, oracle = served_space(tmp_path, "poster"), Oracle(np.arange(1, 61), vectors, cards)
+    assert served is not None
+    space = served.space
     for row in (0, 3, 20):
         others = (cards == cards[row]) & (np.arange(60) != row)
         assert agree(space.search_movie(row + 1, 60), oracle.nearest(vectors[row], 60, others))

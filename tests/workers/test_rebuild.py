@@ -17,7 +17,8 @@ from index.records import encode_record
 from ratings.model import FactorModel
 from tests.verifier_here import VerifierHere
 from workers import rebuild as rebuilding
-from workers.rebuild import DIMENSION, rebuild
+from workers.poster_space import DIMENSION
+from workers.rebuild import rebuild
 
 
 @pytest.fixture
