@@ -1,6 +1,6 @@
 """Inner products of many packed rows with many others: what the directions are fitted to and neighbours are found by.
 
-One side is laid out dense, 128 rows side by side, the other stays packed: only its non-zeros are multiplied. At the
+One side is laid out dense, 64 rows side by side, the other stays packed: only its non-zeros are multiplied. At the
 10.6 % of a poster that is several times less work than a dense product.
 """
 
@@ -16,11 +16,13 @@ from index.packed import Packed
 from index.reporting import Progress
 from index.threads import cores
 
-SIDE: Final = 128  # dense rows at a time: 12.8 MB of them, and eight vector registers of sums
-CHUNK: Final = 49  # words of the bitmap at a time: 3136 positions x 128 floats are 1.6 MB and stay in the L2 cache
+SIDE: Final = 64  # dense rows at a time: 6.4 MB of them, and eight AVX2 registers of sums
+CHUNK: Final = (
+    28  # words of the bitmap at a time: 1792 positions x 64 floats are 459 kB and stay in an L2 cache of 512 kB
+)
 STRIP: Final = 4096  # packed rows whose positions are written out at once: 22 MB
 SHORT_STRIP: Final = 1024  # the same where each thread has its own
-GROUP: Final = 4 * SIDE  # rows that are laid out at once where all strips share them: 51 MB
+GROUP: Final = 8 * SIDE  # rows that are laid out at once where all strips share them: 51 MB
 ROUNDING: Final = float(np.finfo(np.float32).eps)  # twice what one rounding to float32 may change
 
 

@@ -1,6 +1,8 @@
 """Verification of a packed space: every number is where it must be, and answers agree with brute force."""
 
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,6 +25,7 @@ from index.threads import side_by_side
 N_QUERIES, K = 200, 10
 SELF_SCORE = 0.999
 _TINY = 40  # rows and numbers of the space that the code is tried on: more than are scored at once
+_SIDES = 2  # times that all of them ask: more than one side of `index.gram` holds, as when it is for real
 _INFINITE = 0x7C00  # the bits of infinity in float16
 
 
@@ -63,15 +66,27 @@ def _found(folder: Path, space: PackedSpace, row: int, best: NDArray[np.float32]
 def warm_up() -> None:
     """Loads the machine code that `verify_packed` runs: half a second, while there is nothing to verify yet."""
     vectors = np.eye(_TINY, dtype=np.float32) + np.float32(0.5)
-    packed = pack_records([encode_record(vector) for vector in vectors], _TINY)
+    packed = _as_mapped(pack_records([encode_record(vector) for vector in vectors], _TINY))
     rows, cards = np.arange(_TINY), np.zeros(_TINY, np.uint8)
-    best_scores(packed, cards, rows, 1)
+    best_scores(packed, cards, np.tile(rows, _SIDES), 1)
     _first_wrong(packed.bitmaps, packed.starts, _TINY % WORD)
+    lengths_of(packed.values, packed.starts)
     question = Question.of_row(packed, 0)
-    directions = Directions(np.ones((_TINY, 2), np.int8), np.ones(_TINY, np.float32))
-    codes = Codes(np.ones((_TINY, 2), np.int8), np.ones(_TINY, np.float32))
+    exact_cosines(question, packed, rows)
+    directions = Directions(_fixed(np.ones((_TINY, 2), np.int8)), _fixed(np.ones(_TINY, np.float32)))
+    codes = Codes(_fixed(np.ones((_TINY, 2), np.int8)), _fixed(np.ones(_TINY, np.float32)))
     promises = Promises(codes.products(coordinates_of(question, directions)), None)
     best_rows(question, packed, promises, 1, 0.0, _TINY)
+
+
+def _as_mapped(packed: Packed) -> Packed:
+    """The same as `open_packed` hands it out: code for arrays that may be written to is another one."""
+    return replace(packed, bitmaps=_fixed(packed.bitmaps), values=_fixed(packed.values), norms=_fixed(packed.norms))
+
+
+def _fixed(array: NDArray[Any]) -> NDArray[Any]:
+    array.setflags(write=False)
+    return array
 
 
 def _demand_scores(folder: Path, space: PackedSpace, row: int) -> None:

@@ -110,4 +110,6 @@ def main(arguments: list[str]) -> int:
 
 
 if __name__ == "__main__":
+    # Nothing here multiplies inside machine code by BLAS, and only for that numba would import it: 0.2 s.
+    sys.modules.setdefault("scipy.linalg", None)  # type: ignore[arg-type]
     sys.exit(main(sys.argv[1:]))
