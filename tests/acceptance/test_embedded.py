@@ -92,7 +92,7 @@ def kill_worker_in_mid_work(catalog: Catalog, embedded: int) -> int:
             ).scalar_one()
         return bool(in_hand and catalog.work.counts()[State.EMBEDDED] >= embedded)
 
-    wait_until(in_mid_work, 120, f"a batch in hand with {embedded} posters embedded")
+    wait_until(in_mid_work, 600, f"a batch in hand with {embedded} posters embedded")
     newest = max(catalog.presence.alive(60), key=lambda worker: worker.started_at)
     found = re.fullmatch(r"fetch-embed-(\d+)@.*", newest.worker_id)
     assert found
