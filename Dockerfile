@@ -1,4 +1,4 @@
-# Two images out of one file. `api` answers requests and has no TensorFlow; `worker` has it, and fetches, encodes and builds.
+# Two images out of one file. `api` answers requests and decodes no picture; `worker` fetches, encodes and builds.
 #   docker build --target api -t posterity-api .
 #   docker build --target worker -t posterity-worker .
 ARG BASE=python:3.12-slim-trixie
@@ -31,7 +31,7 @@ RUN pip install --require-hashes --only-binary=:all: -r /locks/worker.lock
 COPY --from=package /wheels /wheels
 RUN pip install --no-deps --no-index /wheels/*.whl && python -c "import posters.vgg16, workers.tasks"
 
-# What both run on. pip has compiled the bytecode; PYTHONDONTWRITEBYTECODE would triple TensorFlow's start.
+# What both run on. pip has compiled the bytecode; PYTHONDONTWRITEBYTECODE would slow every start.
 FROM ${BASE} AS runtime
 RUN groupadd --gid 10001 posterity \
     && useradd --uid 10001 --gid posterity --no-create-home --home-dir /tmp --shell /usr/sbin/nologin posterity \

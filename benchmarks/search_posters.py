@@ -95,7 +95,7 @@ def encode_folder(folder: Path) -> RealPosters:
     files = sorted(path for path in folder.iterdir() if path.suffix.lower() in PICTURES) if folder.is_dir() else []
     if not files:
         raise SystemExit(f"{folder}: no pictures ({', '.join(PICTURES)}) to encode")
-    from posters.decoding import pixels  # late: with a file of features nobody waits for TensorFlow
+    from posters.decoding import pixels  # late: with a file of features nobody waits for the encoder
     from posters.vgg16 import PosterEncoder
 
     encoder, records = PosterEncoder(), []

@@ -95,10 +95,6 @@ def poster_rows(
         return PosterRows(note="posters are shown by Pillow, which is missing: `pip install 'posterity[worker]'`")
     if folder is None:
         return _published(by_fame)
-    if importlib.util.find_spec("tensorflow") is None:
-        return PosterRows(
-            note="posters are compared by TensorFlow, which is missing: `pip install 'posterity[worker]'`"
-        )
     return _of_folder(folder, movies, by_fame, weights)
 
 
@@ -211,7 +207,7 @@ def _encoded(found: Mapping[int, bytes], weights: str) -> tuple[list[int], NDArr
 
 
 def _encoder(weights: str) -> Encoder:
-    """VGG16; importing TensorFlow takes seconds, so it is done here and not above."""
+    """VGG16; its machine code takes seconds the first time, so it is loaded here and not above."""
     from posters.vgg16 import PosterEncoder
 
     return PosterEncoder(weights)

@@ -1,4 +1,4 @@
-"""Which batch size a device likes best: told by timing each candidate, on real posters or on noise at start-up."""
+"""Which batch size a GPU likes best: told by timing each candidate on noise at start-up."""
 
 import math
 import time
@@ -28,10 +28,10 @@ class BatchTrial:
         self._calls = {size: max(sizes) // size for size in sizes}  # of a round
         self.now = now
 
-    def next_size(self, at_most: float = math.inf) -> int | None:
-        """The size to call next, of those up to `at_most`; None when they have all been called often enough."""
+    def next_size(self) -> int | None:
+        """The size to call next; None when they have all been called often enough."""
         for size, seconds in self._seconds.items():
-            if size <= at_most and len(seconds) < 1 + ROUNDS * self._calls[size]:
+            if len(seconds) < 1 + ROUNDS * self._calls[size]:
                 return size
         return None
 

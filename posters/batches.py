@@ -28,21 +28,10 @@ class Batches:
         return next(size for size in self.sizes if size <= left)
 
 
-# On a CPU every poster costs the same, so none is added. Posters/s on 2 cores, float32: with AVX-512 8.0 at batch 1,
-# 9.5 at 2, 10.3 at 4, 10.5 at 8 and 16; with AVX2 5.3 at 1, 5.1 at 4 and 8, 3.7 at 16. So the machine is asked: the
-# first posters that come are encoded in each of these sizes, which costs nothing.
-CPU_SIZES = (8, 4, 1)
 # On a GPU a call costs about the same up to some size, and every new size is tuned anew: few sizes, filled up.
 GPU_SIZES = (64, 128, 256, 32)
 SMALL_GPU_SIZES = (8, 1)  # a single new poster is not filled up to a large batch
-
-
-def cpu_batches(largest: int) -> Batches:
-    """This size and its halves, none filled up."""
-    sizes = [largest]
-    while sizes[-1] > 1:
-        sizes.append(sizes[-1] // 2)
-    return Batches(tuple(sizes), padded=False)
+ONE_BY_ONE = Batches((1,), padded=False)
 
 
 def gpu_batches(warm: Iterable[int], best: int) -> Batches:

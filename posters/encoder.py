@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 FEATURES = 25088  # 7 x 7 x 512: block5_pool of VGG16
+PIXELS_SHAPE = (224, 224, 3)  # of one poster: rows, columns, red green blue
 
 
 class Encoder(Protocol):

@@ -14,7 +14,7 @@ PosterError
     WeightsUnavailable   the weights cannot be read or downloaded
     WeightsMismatch      the weights are not the ones that were asked for
     EncoderOutOfMemory   not even one poster fits into the memory of the device
-    EncoderSetup         TensorFlow was started in another way before
+    EncoderSetup         TensorFlow was started in another way before the GPU was asked for
 """
 
 from collections.abc import Mapping

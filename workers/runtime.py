@@ -51,7 +51,7 @@ class Runtime:
 
     @cached_property
     def encoder(self) -> "PosterEncoder":
-        """VGG16; TensorFlow is imported here, in the child that encodes, and nowhere else."""
+        """VGG16; its code is loaded here, in the child that encodes, and nowhere else."""
         return open_encoder(self.settings)
 
     @cached_property
@@ -183,11 +183,13 @@ def works(settings: Settings, catalog: Catalog) -> dict[str, Work]:
 
 
 def open_encoder(settings: Settings) -> "PosterEncoder":
-    """The encoder that the settings name; importing TensorFlow takes 4 to 15 s."""
+    """The encoder that the settings name; a second or two, and on a GPU 4 to 15 s for TensorFlow."""
     with quiet_stderr():
         from posters.vgg16 import PosterEncoder
 
         encoder = PosterEncoder(settings.weights, settings.threads)
+    if encoder.unused:
+        log.warning("%s", encoder.unused)
     log.info("encoding on %s with %s", encoder.device, encoder.fingerprint)
     return encoder
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from tests.deploy.stack import Answer, Stack
 
 PROCESSES = ("api", "worker-fetch", "worker-embed", "worker-build")
-EMBED_WITHIN_S = 120  # TensorFlow loads in 5 to 15 s; the rest is for a busy machine
+EMBED_WITHIN_S = 120  # the encoder loads in seconds; the rest is for a busy machine
 MOVIES = [
     {"movie_id": 1, "title": "Toy Story", "year": 1995, "genres": ["Animation", "Comedy"]},
     {"movie_id": 3114, "title": "Toy Story 2", "year": 1999, "genres": ["Animation", "Comedy"]},

@@ -109,12 +109,5 @@ def test_the_race_ends_one_first_call_behind_its_budget_at_the_latest(
     assert trial.best() is None or trial.best() in device.calls
 
 
-def test_sizes_that_are_learnt_on_real_posters_wait_until_enough_of_them_come() -> None:
-    trial = BatchTrial((8, 4, 1))
-    assert trial.next_size(at_most=5) == 4
-    assert trial.next_size(at_most=0) is None
-    assert trial.next_size() == 8
-
-
 def test_the_outcome_is_one_line() -> None:
     assert str(Device({8: 0.8, 1: 0.2}).race((8, 1))) == "batch 8 of 1: 5.0/s, 8: 10.0/s"

@@ -1,21 +1,21 @@
-import logging
-from collections.abc import Callable
+"""The encoder on a CPU: features are those of Keras' VGG16, in whatever company and by however many threads."""
+
+import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from posters.batch_trial import BatchTrial
-from posters.batches import GPU_SIZES
+from posters import cpu_network, vgg16
 from posters.decoding import pixels
 from posters.encoder import FEATURES, Encoder
-from posters.errors import EncoderOutOfMemory, EncoderSetup
+from posters.errors import EncoderOutOfMemory
+from posters.vgg16 import PosterEncoder
 from posters.weights import BUNDLED_SHA256
-
-if TYPE_CHECKING:
-    from posters.vgg16 import PosterEncoder
 
 Pixels = NDArray[np.uint8]
 Features = NDArray[np.float32]
@@ -23,11 +23,10 @@ ALIKE = 0.9999  # oracle O3 of the design: the cosine of a vector with its refer
 
 
 @pytest.fixture(scope="module")
-def encoder() -> "PosterEncoder":
-    from posters.vgg16 import PosterEncoder
-
+def encoder() -> PosterEncoder:
     made = PosterEncoder(threads=2)
-    made._trial = None  # as when its batch size is known; how that is found has a test of its own
+    if made.device != "cpu":
+        pytest.skip("there is a GPU here: tests/posters/test_gpu_network.py")
     return made
 
 
@@ -50,7 +49,7 @@ def cosines(one: Features, other: Features) -> Features:
 
 
 def test_features_of_real_posters_equal_those_of_keras(
-    encoder: "PosterEncoder", reference: tuple[Pixels, Features]
+    encoder: PosterEncoder, reference: tuple[Pixels, Features]
 ) -> None:
     posters, want = reference
     got = encoder.encode(posters)
@@ -61,54 +60,32 @@ def test_features_of_real_posters_equal_those_of_keras(
     assert 0.02 < (got > 0).mean() < 0.3  # about 10.6 % on real posters
 
 
-def test_a_poster_has_the_same_features_in_every_company(encoder: "PosterEncoder", noise: Pixels) -> None:
-    together = encoder.encode(noise)  # 4 + 2 + 1 on a CPU
+def test_a_poster_has_the_same_features_in_every_company(encoder: PosterEncoder, noise: Pixels) -> None:
+    together = encoder.encode(noise)  # 4 + 3
     alone = np.concatenate([encoder.encode(noise[row : row + 1]) for row in range(len(noise))])
     assert (cosines(together, alone) >= 0.999999).all()
     assert np.array_equal(together, encoder.encode(noise))
 
 
-def test_the_best_batch_size_of_a_cpu_is_learnt_from_the_first_posters(
-    encoder: "PosterEncoder", noise: Pixels, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
-    caplog.set_level(logging.INFO, "posters.vgg16")
-    clock = iter(range(1000))  # every call takes a second, so the larger batch is the faster
-    monkeypatch.setattr(encoder, "_trial", BatchTrial((2, 1), lambda: next(clock)))
-    monkeypatch.setattr(encoder, "_batches", encoder._batches)
-    sizes = sizes_of(encoder, monkeypatch)
-    together = encoder.encode(noise)
-    encoder.encode(noise)
-    assert sizes == [2, 2, 2, 1, 1, 1, 1, 1, 2, 1]
-    assert encoder.batch == 2
-    assert [record.message for record in caplog.records] == ["encoding in batch 2 of 1: 1.0/s, 2: 2.0/s"]
-    assert (cosines(together, encoder.encode(noise)) >= 0.999999).all()
+def test_the_number_of_threads_changes_no_feature_that_counts(encoder: PosterEncoder, noise: Pixels) -> None:
+    for threads in (1, 3):
+        assert (cosines(PosterEncoder(threads=threads).encode(noise[:2]), encoder.encode(noise[:2])) >= 0.999999).all()
 
 
-def sizes_of(encoder: "PosterEncoder", monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    """The sizes of the batches that the network gets from now on."""
-    sizes, network = list[int](), encoder._features
-
-    def noted(batch: Any) -> Any:
-        sizes.append(len(batch))
-        return network(batch)
-
-    monkeypatch.setattr(encoder, "_features", noted)
-    return sizes
+def test_several_threads_may_encode_at_once(encoder: PosterEncoder, noise: Pixels) -> None:
+    want = encoder.encode(noise[:2])
+    with ThreadPoolExecutor(3) as pool:
+        for got in pool.map(encoder.encode, [noise[:2]] * 3):
+            assert np.array_equal(got, want)
 
 
-def test_the_network_is_traced_once_for_any_number_of_posters(encoder: "PosterEncoder", noise: Pixels) -> None:
-    for count in (1, 2, 3):
-        encoder.encode(noise[:count])
-    assert encoder._features.experimental_get_tracing_count() == 1
-
-
-def test_the_order_of_the_colours_matters(encoder: "PosterEncoder") -> None:
+def test_the_order_of_the_colours_matters(encoder: PosterEncoder) -> None:
     red, blue = np.zeros((2, 1, 224, 224, 3), dtype=np.uint8)
     red[..., 0] = blue[..., 2] = 255
     assert cosines(encoder.encode(red), encoder.encode(blue))[0] < 0.99
 
 
-def test_no_posters_give_no_features(encoder: "PosterEncoder") -> None:
+def test_no_posters_give_no_features(encoder: PosterEncoder) -> None:
     assert encoder.encode(np.empty((0, 224, 224, 3), dtype=np.uint8)).shape == (0, FEATURES)
 
 
@@ -121,111 +98,42 @@ def test_no_posters_give_no_features(encoder: "PosterEncoder") -> None:
         np.zeros((1, 224, 224, 4), np.uint8),
     ],
 )
-def test_other_pixels_are_refused_by_shape_and_dtype(wrong: NDArray[Any], encoder: "PosterEncoder") -> None:
+def test_other_pixels_are_refused_by_shape_and_dtype(wrong: NDArray[Any], encoder: PosterEncoder) -> None:
     with pytest.raises(ValueError, match=r"needed are uint8 \(n, 224, 224, 3\)"):
         encoder.encode(wrong)
 
 
-def test_the_fingerprint_names_weights_and_dtype(encoder: "PosterEncoder") -> None:
+def test_the_fingerprint_names_weights_and_dtype(encoder: PosterEncoder) -> None:
     kept: Encoder = encoder
     assert BUNDLED_SHA256 in str(kept.fingerprint)
-    assert str(kept.fingerprint).endswith("float32" if encoder.device == "cpu" else "float16")
+    assert str(kept.fingerprint).endswith("float32")
 
 
-class SmallDevice:
-    """Stands for the network on a device where only batches up to `room` fit."""
+def test_out_of_memory_is_a_clear_error(encoder: PosterEncoder, noise: Pixels, monkeypatch: pytest.MonkeyPatch) -> None:
+    def no_room(*_: object) -> None:
+        raise MemoryError
 
-    def __init__(self, room: int) -> None:
-        self.room, self.sizes = room, list[int]()
-
-    def __call__(self, batch: Any) -> Any:
-        import tensorflow as tf
-
-        self.sizes.append(len(batch))
-        if len(batch) > self.room:
-            raise tf.errors.ResourceExhaustedError(None, None, "OOM when allocating tensor")
-        return tf.zeros((len(batch), FEATURES))
-
-
-@pytest.fixture
-def crowded(encoder: "PosterEncoder", monkeypatch: pytest.MonkeyPatch) -> Callable[[int], SmallDevice]:
-    def crowd(room: int) -> SmallDevice:
-        device = SmallDevice(room)
-        monkeypatch.setattr(encoder, "_features", device)
-        monkeypatch.setattr(encoder, "_batches", encoder._batches)  # put back afterwards
-        monkeypatch.setattr(encoder, "_trial", None)
-        return device
-
-    return crowd
-
-
-def test_out_of_memory_falls_to_one_poster_at_a_time_and_stays_there(
-    encoder: "PosterEncoder", noise: Pixels, crowded: Callable[[int], SmallDevice]
-) -> None:
-    device = crowded(1)
-    assert encoder.encode(noise[:4]).shape == (4, FEATURES)
-    encoder.encode(noise[:2])
-    assert device.sizes[1:] == [1] * 6
-
-
-def test_out_of_memory_with_one_poster_is_a_clear_error(
-    encoder: "PosterEncoder", noise: Pixels, crowded: Callable[[int], SmallDevice]
-) -> None:
-    crowded(0)
+    monkeypatch.setattr(cpu_network, "gather", no_room)
     with pytest.raises(EncoderOutOfMemory, match="out of memory with one poster"):
-        encoder.encode(noise[:4])
+        encoder.encode(noise[:1])
 
 
-@pytest.fixture
-def gpu(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], SmallDevice]:
-    """Makes the next encoder find a GPU, on which only batches up to `room` fit."""
-
-    def plug_in(room: int) -> SmallDevice:
-        device = SmallDevice(room)
-        monkeypatch.setattr("posters.vgg16._prepare_device", lambda threads: "GPU:0")
-        monkeypatch.setattr("posters.vgg16._gpu_name", lambda gpu: "A GPU")
-        monkeypatch.setattr("posters.vgg16._network", lambda weights, dtype: device)
-        return device
-
-    return plug_in
+def test_a_machine_without_a_driver_has_no_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(vgg16, "_CUDA", "libno-such-driver.so.1")
+    assert vgg16._gpus() == 0
 
 
-def test_a_gpu_tries_its_batch_sizes_at_the_start_and_says_so_in_one_line(
-    gpu: Callable[[int], SmallDevice], caplog: pytest.LogCaptureFixture
+@pytest.mark.parametrize(
+    ("hidden", "told"),
+    [("posters.gpu_network", "TensorFlow is missing"), (None, "TensorFlow cannot use the GPU here")],
+)
+def test_a_gpu_that_cannot_be_used_is_named_and_the_cpu_encodes(
+    hidden: str | None, told: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from posters.vgg16 import PosterEncoder
-
-    caplog.set_level(logging.INFO, "posters.vgg16")
-    device = gpu(128)
-    encoder = PosterEncoder()
-    assert (encoder.device, str(encoder.fingerprint)[-7:]) == ("A GPU", "float16")
-    assert device.sizes[0] == 1  # loads the libraries; the time is not counted
-    assert set(device.sizes[1:]) == set(GPU_SIZES)
-    assert encoder.batch in (32, 64, 128)
-    assert [record.message.startswith("encoding in batch") for record in caplog.records] == [True]
-
-
-def test_a_gpu_without_room_for_one_poster_is_a_clear_error(gpu: Callable[[int], SmallDevice]) -> None:
-    from posters.vgg16 import PosterEncoder
-
-    gpu(0)
-    with pytest.raises(EncoderOutOfMemory, match="A GPU"):
-        PosterEncoder()
-
-
-def test_a_gpu_with_little_room_encodes_in_small_batches(gpu: Callable[[int], SmallDevice], noise: Pixels) -> None:
-    from posters.vgg16 import PosterEncoder
-
-    device = gpu(8)
-    encoder = PosterEncoder()
-    device.sizes.clear()
-    assert encoder.encode(noise).shape == (7, FEATURES)
-    assert device.sizes == [8]
-
-
-def test_other_threads_in_a_process_that_already_computes_are_refused(encoder: "PosterEncoder", noise: Pixels) -> None:
-    from posters.vgg16 import PosterEncoder
-
-    encoder.encode(noise[:1])
-    with pytest.raises(EncoderSetup, match="already running"):
-        PosterEncoder(threads=1)
+    monkeypatch.setattr(vgg16, "_gpus", lambda: 1)
+    blind = SimpleNamespace(GpuNetwork=SimpleNamespace(seen=lambda: False))
+    monkeypatch.setitem(sys.modules, "posters.gpu_network", None if hidden else blind)
+    encoder = PosterEncoder(threads=1)
+    assert encoder.device == "cpu"
+    assert told in encoder.unused
+    assert "pip install 'posterity[gpu]'" in encoder.unused
