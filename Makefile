@@ -6,7 +6,7 @@ unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: demo test nightly weekly mutants check lock services format clean
 
-demo: .venv/installed            ## import the bundled data, learn, serve, embed
+demo: .venv/runs                 ## import the bundled data, learn, serve, embed
 	@exec $(BIN)/posterity demo
 
 test: .venv/installed services   ## all tests, with a real Redis and a real PostgreSQL where they can be had
@@ -48,14 +48,32 @@ lock: .venv/installed
 	$(LOCK) --extra worker --extra postgres -c requirements/api.lock -o requirements/worker.lock
 	$(LOCK) --extra dev -c requirements/worker.lock -o requirements/dev.lock
 
+INSTALL = $(BIN)/pip install -q --disable-pip-version-check
+
+# What changes and tests need; TensorFlow among it, which ours is compared with.
 .venv/installed: requirements/dev.lock pyproject.toml
-	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' || \
-		{ echo "Posterity needs Python 3.11 to 3.13: make $(MAKECMDGOALS) PYTHON=python3.12"; exit 1; }
-	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(VENV)
 	@echo "installing the locked packages into .venv (about 1.5 GB with TensorFlow, a minute or two)"
-	@$(BIN)/pip install -q --disable-pip-version-check --require-hashes -r requirements/dev.lock
-	@$(BIN)/pip install -q --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@$(INSTALL) --require-hashes -r requirements/dev.lock
+	@$(INSTALL) --no-deps --no-build-isolation -e .
 	@touch .venv/installed
+
+# What running needs, which is a part of that.
+.venv/runs: requirements/worker.lock pyproject.toml
+	$(VENV)
+	@test -e .venv/installed || { \
+		echo "installing the locked packages into .venv (about 0.6 GB, a minute)" && \
+		awk '/^setuptools==/ { on = 1 } on { print } on && !/\\$$/ { exit }' requirements/dev.lock >.venv/setuptools.lock && \
+		$(INSTALL) --require-hashes -r .venv/setuptools.lock && \
+		$(INSTALL) --require-hashes -r requirements/worker.lock && \
+		$(INSTALL) --no-deps --no-build-isolation -e .; }
+	@touch .venv/runs
+
+define VENV
+@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' || \
+	{ echo "Posterity needs Python 3.11 to 3.13: make $(MAKECMDGOALS) PYTHON=python3.12"; exit 1; }
+@test -x $(BIN)/python || $(PYTHON) -m venv .venv
+endef
 
 clean:
 	rm -rf .venv build *.egg-info .mypy_cache .ruff_cache .pytest_cache

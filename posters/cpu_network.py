@@ -8,6 +8,7 @@ import os
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import product
 from threading import Lock
 from typing import Final, TypeVar
 
@@ -24,6 +25,7 @@ GROUP = (
     4  # pictures that go through a layer together: the kernels of the deep layers, 38 MB each, are read once for them
 )
 _TILES = 112  # at a time and thread: their transforms take 2 MB where maps are large
+_FEW_TILES = 32  # for each thread: with fewer, reading a kernel takes longer than multiplying by it
 
 Floats = NDArray[np.float32]
 Part = TypeVar("Part")
@@ -85,15 +87,14 @@ class CpuNetwork:
 
     def _started(self, pixels: NDArray[np.uint8]) -> Floats:
         """The maps of the first convolution, with their borders."""
-        first, step = self._first, -(-SIDE // self._threads)
+        first = self._first
         maps = np.zeros((len(pixels), bordered(SIDE), bordered(SIDE), first.bias.size), np.float32)
 
-        def work(part: tuple[int, int]) -> None:
-            image, start = part
-            rows = (start, min(start + step, SIDE))
+        def work(part: tuple[int, tuple[int, int]]) -> None:
+            image, rows = part
             first_convolution(pixels[image], rows, self._mean, first.kernel, first.bias, maps[image])
 
-        self._side_by_side(work, [(image, start) for image in range(len(pixels)) for start in range(0, SIDE, step)])
+        self._side_by_side(work, product(range(len(pixels)), _shares(SIDE, self._threads)))
         return maps
 
     def _convolved(self, layer: _Layer, maps: Floats) -> Floats:
@@ -101,18 +102,37 @@ class CpuNetwork:
         side = bordered(layer.side // 2 if layer.pooled else layer.side)
         out = np.zeros((len(maps), side, side, layer.bias.size), np.float32)
         tiles = len(maps) * tiles_along(layer.side) ** 2
-        parts = self._threads * -(-tiles // (self._threads * _TILES))
-        size = -(-tiles // parts)
-
-        def work(first: int) -> None:
-            inputs = np.empty((PRODUCTS, min(size, tiles - first), maps.shape[3]), np.float32)
-            gather(maps, first, inputs)
-            scatter(np.matmul(inputs, layer.kernel), first, layer.bias, layer.side, layer.pooled, out)
-
-        self._side_by_side(work, range(0, tiles, size))
+        if tiles < self._threads * _FEW_TILES:
+            self._by_places(layer, maps, out, tiles)
+        else:
+            self._by_tiles(layer, maps, out, tiles)
         return out
 
-    def _side_by_side(self, work: Callable[[Part], None], parts: Iterable[Part]) -> None:
+    def _by_tiles(self, layer: _Layer, maps: Floats, out: Floats, tiles: int) -> None:
+        """Each thread takes some tiles the whole way."""
+        size = -(-tiles // (self._threads * -(-tiles // (self._threads * _TILES))))
+
+        def work(first: int) -> None:
+            count = min(size, tiles - first)
+            inputs = np.empty((PRODUCTS, count, maps.shape[3]), np.float32)
+            gather(maps, first, (0, count), inputs)
+            products = np.matmul(inputs, layer.kernel)
+            scatter(products, first, (0, count), layer.bias, layer.side, layer.pooled, out)
+
+        self._side_by_side(work, range(0, tiles, size))
+
+    def _by_places(self, layer: _Layer, maps: Floats, out: Floats, tiles: int) -> None:
+        """Each thread multiplies some of the 36 matrices for all tiles: every kernel is read once, by one thread."""
+        inputs = np.empty((PRODUCTS, tiles, maps.shape[3]), np.float32)
+        products = np.empty((PRODUCTS, tiles, layer.bias.size), np.float32)
+        shares, places = _shares(tiles, self._threads), _shares(PRODUCTS, self._threads)
+        self._side_by_side(lambda part: gather(maps, 0, part, inputs), shares)
+        self._side_by_side(
+            lambda part: np.matmul(inputs[slice(*part)], layer.kernel[slice(*part)], out=products[slice(*part)]), places
+        )
+        self._side_by_side(lambda part: scatter(products, 0, part, layer.bias, layer.side, layer.pooled, out), shares)
+
+    def _side_by_side(self, work: Callable[[Part], object], parts: Iterable[Part]) -> None:
         if self._pool is None:
             self._pool = ThreadPoolExecutor(self._threads, thread_name_prefix="encode")
         for _ in self._pool.map(work, parts):
@@ -129,6 +149,12 @@ def _layers(weights: Weights) -> Iterable[_Layer]:
             given: Convolution = weights.layers[f"block{block}_conv{number}"]
             yield _Layer(side, transformed(given.kernel), given.bias, number == convolutions)
         side //= 2
+
+
+def _shares(count: int, threads: int) -> list[tuple[int, int]]:
+    """0 to `count` in as many parts as there are threads, or fewer: first and behind the last."""
+    step = -(-count // threads)
+    return [(start, min(start + step, count)) for start in range(0, count, step)]
 
 
 def _cores() -> int:

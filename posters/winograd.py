@@ -62,16 +62,17 @@ def bordered(side: int) -> int:
 
 
 @_compiled
-def gather(maps: Floats, first: int, out: Floats) -> None:
+def gather(maps: Floats, first: int, part: tuple[int, int], out: Floats) -> None:
     """Transforms tiles of these maps.
 
     Args:
         maps: float32 (n, s, s, channels), with their borders; channels are a multiple of 64.
-        first: number of the first tile, counted over all maps, row by row. out: float32 (36, tiles, channels).
+        first: number of the first tile of `out`, counted over all maps, row by row.
+        part: from which tile of `out` on, and up to which. out: float32 (36, tiles, channels).
     """
     along = (maps.shape[1] - 2) // TILE
     rows = np.empty((SPAN, SPAN, LANES), np.float32)
-    for t in range(out.shape[1]):
+    for t in range(part[0], part[1]):
         image, place = (first + t) // (along * along), (first + t) % (along * along)
         y, x = TILE * (place // along), TILE * (place % along)
         for lane in range(0, maps.shape[3], LANES):
@@ -95,18 +96,21 @@ def gather(maps: Floats, first: int, out: Floats) -> None:
 
 
 @_compiled
-def scatter(products: Floats, first: int, bias: Floats, side: int, pooled: bool, maps: Floats) -> None:
+def scatter(
+    products: Floats, first: int, part: tuple[int, int], bias: Floats, side: int, pooled: bool, maps: Floats
+) -> None:
     """Transforms products back, adds the bias, cuts off below 0, and writes the outputs into maps.
 
     Args:
-        products: float32 (36, tiles, channels). first: as in `gather`. side: of the outputs, without a border.
+        products: float32 (36, tiles, channels). first, part: as in `gather`.
+        side: of the outputs, without a border.
         pooled: only the largest of each 2 x 2 is written.
         maps: float32 (n, s, s, channels), with borders, which are left as they are.
     """
     along, kept = (side + TILE - 1) // TILE, side // 2 if pooled else side
     rows = np.empty((SPAN, TILE, LANES), np.float32)
     tile = np.empty((TILE, TILE, LANES), np.float32)
-    for t in range(products.shape[1]):
+    for t in range(part[0], part[1]):
         image, place = (first + t) // (along * along), (first + t) % (along * along)
         y, x = TILE * (place // along), TILE * (place % along)
         for lane in range(0, products.shape[2], LANES):

@@ -81,11 +81,13 @@ def test_every_package_from_outside_is_held_by_its_hash(stages: dict[str, Stage]
         assert "--require-hashes" in command or "--no-index" in command, command
 
 
-def test_the_api_image_has_no_tensorflow(stages: dict[str, Stage], repo: Path) -> None:
+def test_the_api_image_decodes_no_picture_and_neither_has_tensorflow(stages: dict[str, Stage], repo: Path) -> None:
     assert stages["api-venv"].all("COPY")[0].startswith("requirements/api.lock ")
-    named = re.findall(r"^([a-z0-9_.-]+)==", (repo / "requirements" / "api.lock").read_text(), re.MULTILINE)
-    assert named
-    assert not {"tensorflow", "keras", "pillow"} & set(named)
+    tensorflow = {"tensorflow", "keras"}
+    for lock, absent in (("api.lock", {*tensorflow, "pillow", "h5py"}), ("worker.lock", tensorflow)):
+        named = re.findall(r"^([a-z0-9_.-]+)==", (repo / "requirements" / lock).read_text(), re.MULTILINE)
+        assert "numpy" in named
+        assert not absent & set(named)
 
 
 def test_the_awk_line_takes_setuptools_with_its_hashes_out_of_the_lock(repo: Path) -> None:

@@ -39,8 +39,8 @@ PUBLICATION = (
     Mutant(
         "the sha256 of files",
         "index/trust.py",
-        "same = digest_of(folder / name) == stated",
-        "same = True",
+        "return digest_of(path) == stated",
+        "return True",
         (TRUST,),
     ),
     Mutant(
@@ -160,5 +160,12 @@ PUBLICATION = (
         "if zlib.crc32(memoryview(record)[:body]) != CRC.unpack_from(record, body)[0]:",
         "if False:",
         ("tests/index/test_record_blocks.py",),
+    ),
+    Mutant(
+        "a poster that was embedded again is read again",
+        "workers/poster_space.py",
+        "    kept[noted != embedded_at] = -1\n",
+        "",
+        ("tests/workers/test_poster_space.py",),
     ),
 )

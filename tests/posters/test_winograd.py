@@ -29,9 +29,13 @@ def by_tiles(maps: np.ndarray, kernel: np.ndarray, bias: np.ndarray, pooled: boo
     out = np.zeros((len(maps), bordered(kept), bordered(kept), channels), np.float32)
     tiles, many = len(maps) * tiles_along(side) ** 2, transformed(kernel)
     for first in range(0, tiles, at_once):
-        inputs = np.empty((PRODUCTS, min(at_once, tiles - first), maps.shape[3]), np.float32)
-        gather(given, first, inputs)
-        scatter(np.matmul(inputs, many), first, bias, side, pooled, out)
+        count = min(at_once, tiles - first)
+        inputs = np.empty((PRODUCTS, count, maps.shape[3]), np.float32)
+        for part in ((0, count // 2), (count // 2, count)):
+            gather(given, first, part, inputs)
+        products = np.matmul(inputs, many)
+        for part in ((0, count // 3), (count // 3, count)):
+            scatter(products, first, part, bias, side, pooled, out)
     inside = out[:, 1 : 1 + kept, 1 : 1 + kept].copy()
     out[:, 1 : 1 + kept, 1 : 1 + kept] = 0
     assert not out.any(), "borders stay zero"
